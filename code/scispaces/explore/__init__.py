@@ -1,8 +1,8 @@
 """Figures with sliders: one call, alive in a kernel, still alive on a page without one.
 
-`explore` shows what a function draws and lets the reader change its parameters.  In a notebook
-ipywidgets drive the function.  While the book is built, every stop of the controls is drawn once and
-stored, so that the page needs no kernel.  `show` is the same without controls.
+`explore` shows what a function draws and lets the reader change its parameters.  In a notebook,
+ipywidgets drive the function.  While the book is built, every stop of the controls is drawn once
+and stored, so that the page needs no kernel.  `show` is the same without controls.
 """
 
 import os

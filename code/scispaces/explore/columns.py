@@ -78,9 +78,9 @@ def encode(pictures, shape):
     Returns
     -------
     dict
-        ``shape``; ``tree`` (``[tag, attributes, children]``); ``columns`` (``[node, attribute, kind,
-        ...]`` in the order of the stream, nodes counted in document order); ``data``, the
-        stream of integers: zigzag, base-128, deflated, base64.
+        ``shape``; ``tree`` (``[tag, attributes, children]``); ``columns`` (``[node, attribute,
+        kind, choices, axes]`` in the order of the stream, nodes counted in document order);
+        ``data``, the stream of integers: zigzag, base-128, deflated, base64.
     """
     root = _Slot("svg", (), len(pictures))
     for index, picture in enumerate(pictures):

@@ -33,7 +33,8 @@ def show_live(explorer):
             for control in explorer.controls
         }
         svg = markup(draw_picture(explorer, values), prefix=explorer.name + "-")
-        picture.value = f'<div role="img" aria-label="{escape(explorer.alt)}" style="max-width:640px">{svg}</div>'
+        label = escape(explorer.alt)
+        picture.value = f'<div role="img" aria-label="{label}" style="max-width:640px">{svg}</div>'
 
     for widget in inputs.values():
         widget.observe(redraw, names="value")

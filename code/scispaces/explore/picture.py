@@ -175,7 +175,7 @@ def _attribute(tag, name, value):
 def _numbers(name, value):
     template, values = [], []
     literals = _NUMBER.split(value)
-    found = _NUMBER.findall(value) + [None]
+    found = [*_NUMBER.findall(value), None]
     for literal, number in zip(literals, found, strict=True):
         literal = re.sub(r"\s+", "" if name == "d" else " ", literal)
         # A repeated command goes without saying: L 1 2 L 3 4 is L 1 2 3 4.

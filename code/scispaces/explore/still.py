@@ -74,9 +74,9 @@ def stored(explorer):
     size = weight(frames) if frames else 0
     if size > MAX_BYTES:
         raise ExplorerError(
-            f'explorer "{explorer.name}": its {len(pictures)} pictures weigh {size / 1000:.0f} KB '
-            f"compressed ({reason}), more than {MAX_BYTES / 1000:.0f}; use fewer stops, fewer points "
-            "or fewer texts that change"
+            f'explorer "{explorer.name}": its {len(pictures)} pictures weigh '
+            f"{size / 1000:.0f} KB compressed ({reason}), more than {MAX_BYTES / 1000:.0f}; "
+            "use fewer stops, fewer points or fewer texts that change"
         )
     data = {
         "name": explorer.name,

@@ -3,7 +3,14 @@
 import os
 from pathlib import Path
 
-PARTS = ("explorers",)
+PARTS = (
+    "reproducible",
+    "outputs",
+    "explorers",
+    "math",
+    "authoring",
+    "verification",
+)
 """The extension's modules, each with its own `setup`."""
 
 

@@ -16,8 +16,8 @@ from bs4 import BeautifulSoup
 from jupyter_cache import get_cache
 from myst_nb.core.read import read_myst_markdown_notebook
 from myst_parser.config.main import MdParserConfig
-from scispaces.explore.still import MIME
 
+from scispaces.explore.still import MIME
 from scispaces_book.chapters import EXTENSIONS, Fault
 from scispaces_book.named_values import named_values
 

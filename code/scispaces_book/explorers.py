@@ -21,7 +21,7 @@ __all__ = ["ExplorerRenderer", "explorer_picture", "setup"]
 FOLDER = "_frames"
 
 
-class explorer_picture(nodes.General, nodes.Element):  # noqa: N801 (docutils names nodes so)
+class explorer_picture(nodes.General, nodes.Element):
     """The picture and the controls of an explorer; its data is in ``data``."""
 
 

@@ -94,7 +94,12 @@ def links(found, docname, notebook, source, here):
     if found:
         result += [
             ("colab", found.colab(notebook), "Colab", "在 Google Colab 中打开并运行本章"),
-            ("binder", found.binder(notebook), "Binder", "在 Binder 的 JupyterLab 中打开并运行本章"),
+            (
+                "binder",
+                found.binder(notebook),
+                "Binder",
+                "在 Binder 的 JupyterLab 中打开并运行本章",
+            ),
         ]
     file = relative_uri(here, f"_notebooks/{notebook}")
     result.append(("download", file, "下载笔记本", "下载本章的 Jupyter 笔记本"))

@@ -6,7 +6,6 @@ tables, inline HTML, and MathJax between dollars.
 """
 
 import base64
-import hashlib
 import mimetypes
 import posixpath
 import re
@@ -17,7 +16,7 @@ from typing import NamedTuple
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.locale import admonitionlabels
-from sphinx_design.dropdown import dropdown_main, dropdown_title
+from sphinx_design.dropdown import dropdown_title
 from sphinx_design.tabs import sd_tab_input
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
 
@@ -233,7 +232,11 @@ class Markdown:
         text = node.astext()
         fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
         language = node.get("language", "")
-        language = "" if language in {"default", "none", "text"} else language.replace("ipython3", "python")
+        language = (
+            ""
+            if language in {"default", "none", "text"}
+            else language.replace("ipython3", "python")
+        )
         yield f"{fence}{language}\n{text}\n{fence}"
 
     block_doctest_block = block_literal_block

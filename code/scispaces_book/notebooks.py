@@ -84,7 +84,9 @@ def notebook(app, docname, document):
         markdown_cell(opening(app.config, app.builder.get_target_uri(docname), title)),
         install_cell(app.config, needs(cell.source for cell in code if cell)),
     ]
-    page = Markdown(document, docname, app.builder, address=lambda *link: address(app, docname, *link))
+    page = Markdown(
+        document, docname, app.builder, address=lambda *link: address(app, docname, *link)
+    )
     blocks, written = [], 0
 
     def close():

@@ -311,6 +311,7 @@ def test_faults_of_a_page_stop_the_build(book, text, complaint):
 
 def test_slow_chapter_stops_the_build(book, monkeypatch):
     monkeypatch.setattr("scispaces_book.execute.MAX_SECONDS", 0.1)
+    monkeypatch.setenv("PYTHONPATH", str(book / "code"))
     path = book / "chapters" / "part" / "two.md"
     nb = notebook(path, MdParserConfig())
     chapter = Chapter("chapters/part/two", path, nb, "", seal=None)

@@ -8,6 +8,7 @@ from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from myst_nb.core.read import read_myst_markdown_notebook
 from myst_parser.config.main import MdParserConfig
+
 from scispaces.explore.still import MIME
 from scispaces_book.chapter_bar import (
     NotBuilt,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from scispaces_book.chapters import pages
 from scispaces_book.claims import (
     KINDS,

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from scispaces_book.chapters import chapters
 
 ROOT = Path(__file__).parents[2]

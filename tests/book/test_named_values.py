@@ -1,6 +1,7 @@
 """What a text says of the stops of a control."""
 
 import pytest
+
 from scispaces_book.named_values import named_values
 
 N = {"name": "n", "label": "维数 n", "kind": "range", "values": ["2", "3", "100", "768", "1536"]}

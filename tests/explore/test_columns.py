@@ -12,9 +12,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import py_mini_racer
 import pytest
-import scispaces_book
 from hypothesis import given
 from hypothesis import strategies as st
+
+import scispaces_book
 from scispaces.explore import control
 from scispaces.explore.columns import _varints, encode
 from scispaces.explore.drawing import draw_figure, explorer

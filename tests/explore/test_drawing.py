@@ -3,6 +3,7 @@
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
+
 from scispaces.explore import ExplorerError, control, explore
 from scispaces.explore.drawing import draw_picture, explorer
 from scispaces.explore.still import stored

@@ -5,6 +5,7 @@ import queue
 
 import pytest
 from jupyter_client.manager import start_new_kernel
+
 from scispaces.explore.still import MIME
 
 DRAW = """

@@ -1,6 +1,7 @@
 """The yardstick itself notices what a reader would."""
 
 import pytest
+
 from svg_drawing import assert_same_drawing
 
 SVG = '<svg><g clip-path="url(#c)"><path d="M 1 2 L 3 4 L 5 6" style="stroke: {c}"/></g>{t}<defs>\

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
+
 from scispaces.mathematics.det_exp_trace import (
     det_path,
     dlogdet,
@@ -214,6 +215,13 @@ def test_liouville_for_matrices_that_do_not_commute(A, B):
     assert_allclose(logdet, exact, rtol=0, atol=1e-6)
 
 
+@pytest.mark.verifies("eq-det-exp-trace-liouville", by="library")
+def test_flow_of_a_constant_matrix_is_its_exponential():
+    A = damped(0.0)
+    # Runge-Kutta with steps of 0.005: an error of order h^4, some 1e-10.
+    assert_allclose(liouville(lambda t: A, 0, 2)[0], scipy.linalg.expm(2 * A), atol=1e-9)
+
+
 @pytest.mark.verifies("eq-det-exp-trace-liouville", by="property")
 def test_liouville_converges_at_fourth_order():
     errors = [abs(liouville(damped, 0, 3, n)[1] + 0.6) for n in (20, 40, 80)]
@@ -279,6 +287,15 @@ def test_error_falls_with_the_root_of_the_probes():
     ]
     # 16 times the probes, a quarter of the error, itself known to about 10 %.
     assert_allclose(errors[0] / errors[1], 4, rtol=0.3)
+
+
+@pytest.mark.verifies("eq-det-exp-trace-hutchinson", by="closed form")
+def test_standard_error_has_the_size_of_the_spread():
+    A = np.array([[1.0, 3.0], [3.0, 2.0]])
+    # A probe gives 3 + 6 or 3 - 6, with equal chance: a spread of 6.  400 probes know it to 1 %.
+    mean, stderr = hutchinson_trace(lambda v: A @ v, 2, 400, np.random.default_rng(5))
+    assert_allclose(stderr, 6 / math.sqrt(400), rtol=0.01)
+    assert abs(mean - 3) <= 4 * stderr
 
 
 def test_trace_of_a_diagonal_matrix_is_exact_for_every_probe():

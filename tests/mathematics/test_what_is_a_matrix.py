@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
+
 from scispaces.mathematics.what_is_a_matrix import (
     change_of_frame,
     count_walks,

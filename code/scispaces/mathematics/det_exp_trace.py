@@ -139,7 +139,8 @@ def det_path(A, ts):
     Parameters
     ----------
     A : array_like, shape (n, n)
-    ts : array_like of float
+    ts : array_like, shape (...)
+        Times.
 
     Returns
     -------

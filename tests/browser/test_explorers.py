@@ -12,8 +12,9 @@ from pathlib import Path
 import jupytext
 import matplotlib.pyplot as plt
 import pytest
-import scispaces.explore
 from PIL import Image, ImageChops, ImageStat
+
+import scispaces.explore
 from scispaces.explore.drawing import draw_figure, explorer
 from scispaces.style import book_style
 from svg_drawing import assert_same_drawing

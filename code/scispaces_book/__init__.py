@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 PARTS = (
+    "page",
     "reproducible",
     "outputs",
     "explorers",

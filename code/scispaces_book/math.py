@@ -14,6 +14,7 @@ import importlib.metadata
 import io
 import itertools
 import json
+import logging
 import os
 import re
 import shutil
@@ -451,6 +452,7 @@ def _faces(characters):
 
 def _subset(family, weight, style, characters):
     """Return a font with the glyphs of some characters, as bytes that depend on nothing else."""
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     options = subset.Options(flavor="woff2", hinting=False, notdef_outline=True)
     # The licence reserves the font's name to the whole font; the copyright stays.
     options.name_IDs = [0, 13, 14]

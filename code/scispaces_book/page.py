@@ -1,0 +1,199 @@
+"""The page around a chapter: the book's own lean theme, in place of the stock one.
+
+The stock theme ships two megabytes of scripts, styles and fonts, and a script that throws on every
+page.  Here a page is one layout, one style sheet and a few small classic scripts.
+"""
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+from pygments.formatters import HtmlFormatter
+
+from scispaces_book.math import PRELOAD
+
+__all__ = ["setup"]
+
+STATIC = Path(__file__).parent / "static"
+STOCK = (
+    "pydata_sphinx_theme",
+    "sphinx_book_theme",
+    "sphinx_comments",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_thebe",
+    "sphinx_togglebutton",
+)
+"""Extensions that jupyter-book loads for the stock theme, and that add weight here."""
+
+THEME_SCRIPT = """\
+document.documentElement.dataset.theme = (() => {
+  try {
+    const kept = localStorage.getItem("theme");
+    if (kept) return kept;
+  } catch {}
+  return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+})();"""
+"""Sets the colours before the first paint."""
+
+
+def _hash(script):
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def policy(pagename):
+    """Return the Content-Security-Policy of a page.
+
+    Parameters
+    ----------
+    pagename : str
+
+    Returns
+    -------
+    str
+    """
+    scripts = f"'self' {_hash(THEME_SCRIPT)} {_hash(PRELOAD)}"
+    if pagename == "search":
+        scripts += " 'wasm-unsafe-eval'"
+    return (
+        f"default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'"
+    )
+
+
+def take_over(app, config):
+    """Put the book's theme in the place of the stock one, and silence what belongs to that."""
+    config.html_theme = "scispaces"
+    config.html_theme_options = {
+        key: value
+        for key, value in config.html_theme_options.items()
+        if key in ("repository_url", "repository_branch")
+    }
+    for listeners in app.events.listeners.values():
+        listeners[:] = [
+            listener
+            for listener in listeners
+            if listener.handler.__module__.partition(".")[0] not in STOCK
+        ]
+
+
+def prepare(app):
+    """Leave out Sphinx's own search, which misses most Chinese phrases."""
+    app.builder.search = False
+    if app.builder.format == "html":
+        write_code_colours(app)
+
+
+def write_code_colours(app):
+    """Write the colours of code, for light and for dark pages."""
+    static = Path(app.outdir, "_static")
+    static.mkdir(parents=True, exist_ok=True)
+    light = HtmlFormatter(style="a11y-high-contrast-light")
+    dark = HtmlFormatter(style="a11y-high-contrast-dark")
+    sheet = light.get_style_defs(".highlight") + "\n"
+    sheet += dark.get_style_defs('[data-theme="dark"] .highlight') + "\n"
+    # The page's own background, and no rule for line numbers, which the book has not.
+    kept = [line for line in sheet.splitlines() if "linenos" not in line and "{" in line]
+    kept = [re.sub(r"background-color: [^;}]*;? ?", "", line) for line in kept]
+    static.joinpath("code.css").write_text("\n".join(kept), encoding="utf-8", newline="\n")
+
+
+def extra_pages(app):
+    """Yield the pages that no source stands for."""
+    yield "search", {"title": "搜索"}, "search.html"
+    yield "404", {"title": "没有这一页"}, "404.html"
+
+
+def add_context(app, pagename, templatename, context, doctree):
+    """Give the layout what it shows: parts, summary, policy; and drop files of the stock theme."""
+    own = {path.name for path in STATIC.iterdir()} | {"figure-colours.css", "code.css"}
+
+    def kept(files):
+        found = {}
+        for file in files:
+            filename = str(getattr(file, "filename", None) or "")
+            if Path(filename).name.partition("?")[0] in own:
+                found.setdefault(filename, file)
+        return sorted(found.values(), key=lambda file: (file.priority, str(file.filename)))
+
+    context["css_files"] = kept(context["css_files"])
+    context["script_files"] = kept(context["script_files"])
+    context["policy"] = policy(pagename)
+    context["theme_script"] = THEME_SCRIPT
+    context["parts"] = parts(app, pagename)
+    context["summary"] = app.env.metadata.get(pagename, {}).get("summary", "")
+    if "body" in context:
+        context["body"] = fold(context["body"])
+
+
+def parts(app, pagename):
+    """Return the table of contents as nested dicts, with the current part marked."""
+    site_map = app.env.external_site_map
+
+    def chapter(docname):
+        trees = site_map[docname].subtrees if docname in site_map else []
+        return {
+            "docname": docname,
+            "title": app.env.titles[docname].astext(),
+            "summary": app.env.metadata.get(docname, {}).get("summary", ""),
+            "chapters": [chapter(item) for tree in trees for item in tree.items],
+        }
+
+    def flat(found):
+        return [each for one in found for each in (one, *flat(one["chapters"]))]
+
+    result = []
+    for tree in site_map.root.subtrees:
+        found = [chapter(docname) for docname in tree.items]
+        everything = flat(found)
+        current = pagename in [each["docname"] for each in everything]
+        result.append(
+            {"caption": tree.caption, "chapters": found, "all": everything, "current": current}
+        )
+    return result
+
+
+DROPDOWN = re.compile(r'<div class="([^"]*\bdropdown\b[^"]*)"([^>]*)>\s*<p class="admonition-title">')
+
+
+def fold(body):
+    """Return HTML with admonitions of class ``dropdown`` as details, which fold without a script.
+
+    Parameters
+    ----------
+    body : str
+
+    Returns
+    -------
+    str
+    """
+    while match := DROPDOWN.search(body):
+        depth, end = 1, len(body)
+        for tag in re.finditer(r"<(/?)div\b[^>]*>", body[match.end() :]):
+            depth += -1 if tag[1] else 1
+            if depth == 0:
+                end = match.end() + tag.start()
+                break
+        head, rest = body[match.end() : end].split("</p>", 1)
+        names = " ".join(name for name in match[1].split() if name != "dropdown")
+        body = (
+            f'{body[: match.start()]}<details class="{names} folded"{match[2]}>'
+            f'<summary class="admonition-title">{head}</summary>{rest}</details>'
+            + body[end + len("</div>") :]
+        )
+    return body
+
+
+def setup(app):
+    """Register the book's theme with Sphinx."""
+    app.add_html_theme("scispaces", str(Path(__file__).parent / "theme"))
+    app.connect("config-inited", take_over, priority=1)
+    app.connect("builder-inited", prepare)
+    app.connect("html-collect-pages", extra_pages)
+    app.connect("html-page-context", add_context, priority=900)
+    app.add_css_file("book.css", priority=100)
+    app.add_css_file("code.css", priority=110)
+    app.add_js_file("book.js")
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

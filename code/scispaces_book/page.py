@@ -90,8 +90,8 @@ def write_code_colours(app):
     """Write the colours of code, for light and for dark pages."""
     static = Path(app.outdir, "_static")
     static.mkdir(parents=True, exist_ok=True)
-    light = HtmlFormatter(style="a11y-high-contrast-light")
-    dark = HtmlFormatter(style="a11y-high-contrast-dark")
+    light = HtmlFormatter(style="default")
+    dark = HtmlFormatter(style="github-dark")
     sheet = light.get_style_defs(".highlight") + "\n"
     sheet += dark.get_style_defs('[data-theme="dark"] .highlight') + "\n"
     # The page's own background, and no rule for line numbers, which the book has not.
@@ -120,6 +120,7 @@ def add_context(app, pagename, templatename, context, doctree):
 
     context["css_files"] = kept(context["css_files"])
     context["script_files"] = kept(context["script_files"])
+    context["project"] = app.config.html_title
     context["policy"] = policy(pagename)
     context["theme_script"] = THEME_SCRIPT
     context["parts"] = parts(app, pagename)
@@ -136,7 +137,7 @@ def parts(app, pagename):
         trees = site_map[docname].subtrees if docname in site_map else []
         return {
             "docname": docname,
-            "title": app.env.titles[docname].astext(),
+            "title": _title(app, docname),
             "summary": app.env.metadata.get(docname, {}).get("summary", ""),
             "chapters": [chapter(item) for tree in trees for item in tree.items],
         }
@@ -153,6 +154,14 @@ def parts(app, pagename):
             {"caption": tree.caption, "chapters": found, "all": everything, "current": current}
         )
     return result
+
+
+def _title(app, docname):
+    """Return a page's title as HTML, formulas and all; rendered once."""
+    known = app.builder.__dict__.setdefault("scispaces_titles", {})
+    if docname not in known:
+        known[docname] = app.builder.render_partial(app.env.titles[docname])["title"]
+    return known[docname]
 
 
 DROPDOWN = re.compile(r'<div class="([^"]*\bdropdown\b[^"]*)"([^>]*)>\s*<p class="admonition-title">')

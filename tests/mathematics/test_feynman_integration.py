@@ -9,6 +9,7 @@ import scipy.integrate
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+
 from scispaces.mathematics.feynman_integration import (
     abel_cos,
     abel_lorentz,

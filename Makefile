@@ -16,7 +16,8 @@ chapter: environment  ## SLUG=random_angles: execute and build one chapter alone
 	@$(BIN)/python -m scispaces_book.build --chapter "$(SLUG)"
 
 test: test-environment browser book  ## everything: units, the built book, a real Chromium
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/browser
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
 mutate: test-environment  ## change what marked tests cover; they must notice (SLUG=… for one)
 	@$(BIN)/python tests/mutate.py $(SLUG)

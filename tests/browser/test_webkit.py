@@ -15,8 +15,9 @@ from selenium.webdriver.webkitgtk.options import Options
 from selenium.webdriver.webkitgtk.service import Service
 
 CHAPTERS = [
-    "chapters/mathematics/what_is_a_matrix",
-    "chapters/mathematics/det_exp_trace",
+    "chapters/mathematics/random_angles",
+    "chapters/physics/inverted_pendulum",
+    "chapters/probability/softmax_alternatives",
 ]
 
 # Selenium's own class for WebKitGTK calls its deprecated constructor.

@@ -22,7 +22,6 @@ __all__ = [
     "is_stable",
     "largest_angle",
     "mathieu_parameters",
-    "release_limit",
     "separated_solution",
     "simulate",
     "slow_energy",
@@ -396,37 +395,6 @@ def escape_angle(h0, omega, l=1.0, g=9.81):
     well = shake > weight
     ratio = np.divide(weight, shake, out=np.ones(well.shape), where=well)
     return np.arccos(ratio)
-
-
-def release_limit(phase, h0, omega, l=1.0, g=9.81):
-    """Largest angle at which the pendulum may be let go at rest without falling.
-
-    To leading order in ``h0 / l``: the slow motion must start with less energy than the barrier,
-    and the phase of the drive at release sets how much it starts with.
-
-    Parameters
-    ----------
-    phase : array_like, shape (...)
-        Phase of the pivot ``h0 * cos(omega * t + phase)`` at release, in radians.
-    h0, omega, l, g : array_like, shape (...)
-        As for `mathieu_parameters`.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        Angle in radians, the ripple at release included; 0 where the top is no well.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is out of its range or not finite.
-    """
-    phase, ratio = _finite("phase", phase), np.cos(escape_angle(h0, omega, l, g))
-    boost = 1 + 2 * np.sin(phase) ** 2
-    cosine = (ratio + np.sqrt((boost - 1) * (boost - ratio**2))) / boost
-    # At phase 0 the root is exactly 0, and rounding must not push the cosine beyond 1.
-    phi = np.arccos(np.minimum(cosine, 1.0))
-    return phi + np.asarray(h0) / l * np.sin(phi) * np.cos(phase)
 
 
 def slow_energy(t, theta, thetadot, h0, omega, l=1.0, g=9.81):

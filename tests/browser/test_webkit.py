@@ -53,12 +53,14 @@ def webkit(tmp_path_factory):
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_sliders_formulas_and_dark_mode(webkit, site, page):
     webkit.get((site / f"{page}.html").as_uri())
-    formulas = webkit.find_elements(By.CSS_SELECTOR, ".katex-html")
+    formulas = webkit.find_elements(By.CSS_SELECTOR, "article .katex-html")
     assert len(formulas) > 20
     assert formulas[0].size["width"] > 0
     for field in webkit.find_elements(By.CSS_SELECTOR, "form.explorer-controls input[type=range]"):
         figure = field.find_element(By.XPATH, "ancestor::figure")
-        webkit.execute_script("arguments[0].scrollIntoView()", figure)
+        webkit.execute_script(
+            "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", field
+        )
         WebDriverWait(webkit, 20).until(lambda _, f=figure: f.get_attribute("data-ready") == "")
         pictures = []
         for key in (Keys.HOME, Keys.END):

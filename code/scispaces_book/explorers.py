@@ -1,8 +1,9 @@
 """Explorers in the page: the figure, its controls, and a script file with its pictures.
 
 While a chapter executes, `scispaces.explore` publishes each explorer as data; here it becomes a
-numbered figure.  The default picture and the controls stand in the page.  The other pictures go to
-one classic script file beside it, which `static/explorer.js` loads when the figure nears the screen.
+numbered figure.  The default picture and the controls stand in the page.  The other pictures go
+to one classic script file beside it, which `static/explorer.js` loads when the figure nears the
+screen.
 """
 
 import hashlib
@@ -86,7 +87,8 @@ def visit_as_text(translator, node):
 def _write_frames(builder, data):
     """Write the pictures of an explorer; return the address as seen from the current page."""
     name = data["name"]
-    text = f"scispaces.frames({json.dumps(name)},{json.dumps(data['frames'], separators=(',', ':'), ensure_ascii=False)});\n"
+    frames = json.dumps(data["frames"], separators=(",", ":"), ensure_ascii=False)
+    text = f"scispaces.frames({json.dumps(name)},{frames});\n"
     folder = Path(builder.outdir, FOLDER)
     folder.mkdir(exist_ok=True)
     folder.joinpath(f"{name}.js").write_text(text, encoding="utf-8")
@@ -103,7 +105,8 @@ def _row(figure, control):
     name = escape(control["name"])
     if control["kind"] == "select":
         options = "".join(
-            f'<option value="{i}"{" selected" if i == default else ""}>{escape(value + unit)}</option>'
+            f'<option value="{i}"{" selected" if i == default else ""}>'
+            f"{escape(value + unit)}</option>"
             for i, value in enumerate(values)
         )
         field = f'<select id="{key}" name="{name}" data-default="{default}">{options}</select>'
@@ -115,8 +118,8 @@ def _row(figure, control):
     else:
         texts = escape(json.dumps([value + unit for value in values], ensure_ascii=False))
         play = (
-            f'<button type="button" class="explorer-play" aria-label="播放{escape(control["label"])}">'
-            "▶</button>"
+            '<button type="button" class="explorer-play" '
+            f'aria-label="播放{escape(control["label"])}">▶</button>'
             if control["play"]
             else ""
         )

@@ -126,7 +126,7 @@ def markup(items):
 
 def add_links(app, docname, templatename, context, document):
     """Put the links of a chapter under its title."""
-    from scispaces_book.notebooks import path_of
+    from scispaces_book.notebooks import path_of  # which imports this module
 
     if document is None or app.builder.name != "html":
         return

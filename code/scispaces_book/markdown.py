@@ -70,6 +70,7 @@ class Markdown:
         self.docname, self.builder, self.env = docname, builder, builder.env
         self.address = address
         self.in_table = False
+        self.placed = set()  # anchors that are written: an identifier stands once
         self.cited = {}  # keys of cited works, in the order of their citation
         self.pages = {builder.get_target_uri(name): name for name in self.env.found_docs}
         self.page_uri = builder.get_target_uri(docname)
@@ -119,10 +120,7 @@ class Markdown:
             return f"[{text}](#cite-{key})"
         if target == self.docname:
             return f"[{text}](#{anchor})" if anchor else text
-        if target:
-            uri = self.address(target, anchor)
-        else:
-            uri = node.get("refuri")
+        uri = self.address(target, anchor) if target else node.get("refuri")
         if not uri or (not target and node.get("internal")):
             return text
         uri = re.sub(r"[()<>\s]", lambda match: f"%{ord(match[0]):02X}", uri)
@@ -130,8 +128,14 @@ class Markdown:
 
     def anchors(self, node):
         """Return the anchors of a node that links need."""
-        wanted = [name for name in node.get("ids", ()) if name in self.wanted]
-        return "".join(f'<a id="{escape(name)}"></a>' for name in wanted)
+        return "".join(map(self.anchor, node.get("ids", ())))
+
+    def anchor(self, name):
+        """Return one anchor, or nothing if no link needs it or it is there already."""
+        if name not in self.wanted or name in self.placed:
+            return ""
+        self.placed.add(name)
+        return f'<a id="{escape(name)}"></a>'
 
     def number(self, node):
         """Return the number of a figure, table, code block or exercise as Sphinx words it."""
@@ -176,7 +180,7 @@ class Markdown:
             yield from self.exercise(node, level)
         elif isinstance(node, (nodes.Admonition, nodes.topic, nodes.sidebar)):
             yield from self.admonition(node, level)
-        elif isinstance(node, nodes.Inline) or isinstance(node, nodes.Text):
+        elif isinstance(node, (nodes.Inline, nodes.Text)):
             if text := self.inline(node).strip():
                 yield text
         elif isinstance(node, nodes.TextElement) and not any(
@@ -220,16 +224,15 @@ class Markdown:
             yield from self.blocks(node, level)
 
     def block_target(self, node, level):
-        refid = node.get("refid")
-        if refid in self.wanted:
-            yield f'<a id="{escape(refid)}"></a>'
+        if anchor := self.anchor(node.get("refid")):
+            yield anchor
 
     def block_math_block(self, node, level):
         tag = rf" \tag{{{node['number']}}}" if node.get("number") else ""
         yield f"{self.anchors(node)}$$ {displayed(node.astext())}{tag} $$"
 
     def block_literal_block(self, node, level):
-        text = node.astext()
+        text = node.astext().strip("\n")
         fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
         language = node.get("language", "")
         language = (
@@ -242,8 +245,9 @@ class Markdown:
     block_doctest_block = block_literal_block
 
     def block_raw(self, node, level):
-        if "html" in node.get("format", "").split():
-            yield node.astext()
+        # Scripts of the page's extensions have nothing to do here.
+        if "html" in node.get("format", "").split() and "<script" not in node.astext():
+            yield node.astext().strip()
 
     def block_line_block(self, node, level):
         lines = [self.children(line) for line in node.findall(nodes.line)]
@@ -269,11 +273,13 @@ class Markdown:
         )
 
     def block_definition_list(self, node, level):
+        items = []
         for item in node.children:
             terms = [self.children(term) for term in item.children if isinstance(term, nodes.term)]
             body = nodes.list_item("")
             body.children = [c for c in item.children if isinstance(c, nodes.definition)]
-            yield f"- **{'、'.join(terms)}**：" + self.item(body, "- ", level)[2:]
+            items.append(f"- **{'、'.join(terms)}**：" + self.item(body, "- ", level)[2:])
+        yield "\n".join(items)
 
     def block_field_list(self, node, level):
         lines = []
@@ -354,7 +360,7 @@ class Markdown:
         if isinstance(node, solution_node) and all(isinstance(block, str) for block in body):
             yield from self.folded(heading, body)
         else:
-            yield f"**{heading}**"
+            yield f"**{heading.replace('[ ', ' [')}**"
             yield from body
 
     def body(self, node, title, level):
@@ -365,7 +371,8 @@ class Markdown:
     def folded(self, heading, blocks):
         """Yield blocks that are shown on a click; viewers read Markdown between the two tags."""
         # A summary is HTML: of Markdown, links and escapes would be seen.
-        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        plain = re.sub(r"<svg.*?</svg>", "", heading, flags=re.DOTALL)
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", plain)
         plain = re.sub(r"\\([*~_])", r"\1", plain)
         yield f"<details>\n<summary><b>{plain}</b></summary>"
         yield from blocks

@@ -8,9 +8,10 @@ The first cells say where the chapter comes from and install what is missing.
 import ast
 import hashlib
 import json
-import os
 import posixpath
 import re
+import shutil
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,10 +23,13 @@ import scispaces
 from scispaces_book.launch import repository
 from scispaces_book.markdown import CodeCell, Markdown
 
-__all__ = ["folder", "notebook", "path_of", "setup", "wheel_name"]
+__all__ = ["SITE_FOLDER", "notebook", "path_of", "setup", "wheel_name"]
 
 ROOM = "chapters/"
 """Where chapters are; below it a notebook has the path of its chapter."""
+
+SITE_FOLDER = "_notebooks"
+"""Where the notebooks are in the site, for the link that downloads them."""
 
 EXTRAS = {"jax": "keras", "keras": "keras"}
 """Packages that a chapter may need besides those that scispaces brings, and their extra."""
@@ -79,14 +83,14 @@ def notebook(app, docname, document):
         cell if cell.cell_type == "code" else None
         for cell in read_myst_markdown_notebook(source, app.env.myst_config).cells
     ]
-    title = next(document.findall(nodes.title)).astext()
+    page = Markdown(
+        document, docname, app.builder, address=lambda *link: address(app, docname, *link)
+    )
+    title = page.children(next(document.findall(nodes.title)))
     cells = [
         markdown_cell(opening(app.config, app.builder.get_target_uri(docname), title)),
         install_cell(app.config, needs(cell.source for cell in code if cell)),
     ]
-    page = Markdown(
-        document, docname, app.builder, address=lambda *link: address(app, docname, *link)
-    )
     blocks, written = [], 0
 
     def close():
@@ -108,9 +112,12 @@ def notebook(app, docname, document):
     cells.extend(code_cell(cell) for cell in code[written:] if cell)
     if references := page.references():
         cells.append(markdown_cell(f"## 参考文献\n\n{references}"))
-    for position, cell in enumerate(cells):
-        content = f"{position}\0{cell['cell_type']}\0{cell['source']}"
-        cell["id"] = hashlib.sha256(content.encode()).hexdigest()[:16]
+    seen = Counter()
+    for cell in cells:
+        # A cell keeps its identifier when others come and go.
+        content = f"{cell['cell_type']}\0{cell['source']}"
+        seen[content] += 1
+        cell["id"] = hashlib.sha256(f"{content}\0{seen[content]}".encode()).hexdigest()[:16]
         cell["source"] = cell["source"].splitlines(keepends=True)
     return {
         "cells": cells,
@@ -128,7 +135,7 @@ def opening(config, uri, title):
     if config.html_baseurl:
         title = f"[{title}]({posixpath.join(config.html_baseurl, uri)})"
     return (
-        f"这是《{config.project}》中“{title}”一章的笔记本。先运行下面一格，它只安装缺少的东西；"
+        f"这是《{config.html_title or config.project}》中“{title}”一章的笔记本。先运行下面一格，它只安装缺少的东西；"  # noqa: E501
         "然后依次运行各格，滑块就会动起来。"
     )
 
@@ -229,37 +236,33 @@ def imported(tree):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def folder(app):
-    """Return the folder of the notebooks."""
-    return Path(app.outdir, os.pardir, app.config.scispaces_notebooks).resolve()
-
-
 def write(app, docname, templatename, context, document):
-    """Write the notebook of a page when the page is written, there and beside the page."""
+    """Write the notebook of a page into the site when the page is written."""
     if document is None or app.builder.name != "html" or not path_of(app.env, docname):
         return
     text = json.dumps(notebook(app, docname, document), ensure_ascii=False, indent=1) + "\n"
-    for root in (folder(app), Path(app.outdir, "_notebooks")):
-        path = root / path_of(app.env, docname)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    path = Path(app.outdir, SITE_FOLDER, path_of(app.env, docname))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
-def clear(app, error):
-    """Remove the notebooks of chapters that are gone."""
+def gather(app, error):
+    """Put the notebooks of a finished site beside it, without those of chapters that are gone."""
     if error or app.builder.name != "html":
         return
+    inside, beside = Path(app.outdir, SITE_FOLDER), Path(app.outdir).parent / "notebooks"
     kept = {path_of(app.env, docname) for docname in app.env.found_docs}
-    for root in (folder(app), Path(app.outdir, "_notebooks")):
-        for path in root.glob("*/*.ipynb"):
-            if path.relative_to(root).as_posix() not in kept:
-                path.unlink()
+    for path in inside.glob("*/*.ipynb"):
+        if path.relative_to(inside).as_posix() not in kept:
+            path.unlink()
+    shutil.rmtree(beside, ignore_errors=True)
+    if inside.is_dir():
+        shutil.copytree(inside, beside)
 
 
 def setup(app):
     """Write notebooks with the pages."""
-    app.add_config_value("scispaces_notebooks", "notebooks", "html", str)
     # After the extensions that still change the page; before the links of `launch`.
     app.connect("html-page-context", write, priority=600)
-    app.connect("build-finished", clear)
+    app.connect("build-finished", gather)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -164,7 +164,9 @@ def _title(app, docname):
     return known[docname]
 
 
-DROPDOWN = re.compile(r'<div class="([^"]*\bdropdown\b[^"]*)"([^>]*)>\s*<p class="admonition-title">')
+DROPDOWN = re.compile(
+    r'<div class="([^"]*\bdropdown\b[^"]*)"([^>]*)>\s*<p class="admonition-title">'
+)
 
 
 def fold(body):

@@ -11,6 +11,7 @@ PARTS = (
     "math",
     "authoring",
     "verification",
+    "search",
 )
 """The extension's modules, each with its own `setup`."""
 

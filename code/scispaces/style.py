@@ -69,6 +69,8 @@ def book_style():
             "axes.axisbelow": True,
             "grid.color": "#d0d0d0",
             "legend.frameon": False,
+            # On filled bars: white there, dark on the light bars of dark pages.
+            "hatch.color": "#ffffff",
             "lines.linewidth": 1.8,
             # Simplified curves would have another number of points at every stop of a slider.
             "path.simplify": False,

@@ -11,6 +11,10 @@ PARTS = (
     "math",
     "authoring",
     "verification",
+    "concept_map",
+    "gallery",
+    "changes",
+    "addresses",
     "search",
 )
 """The extension's modules, each with its own `setup`."""

@@ -445,7 +445,8 @@ def _output_text(output):
         return output["text"]
     data = output.get("data", {})
     if MIME in data:
-        seen = {key: value for key, value in data[MIME].items() if key not in {"frames", "svg"}}
+        pictures = {"frames", "poster", "svg"}
+        seen = {key: value for key, value in data[MIME].items() if key not in pictures}
         return json.dumps(seen, ensure_ascii=False)
     texts = [str(value) for kind, value in data.items() if kind.startswith("text/")]
     return "\n".join([*data, *texts])

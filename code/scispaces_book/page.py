@@ -12,8 +12,9 @@ from pathlib import Path
 from pygments.formatters import HtmlFormatter
 
 from scispaces_book.math import PRELOAD
+from scispaces_book.page_nodes import book_chapters
 
-__all__ = ["setup"]
+__all__ = ["part_captions", "setup"]
 
 STATIC = Path(__file__).parent / "static"
 STOCK = (
@@ -125,6 +126,12 @@ def add_context(app, pagename, templatename, context, doctree):
     context["theme_script"] = THEME_SCRIPT
     context["parts"] = parts(app, pagename)
     context["summary"] = app.env.metadata.get(pagename, {}).get("summary", "")
+    _, before, after = app.builder.relations.get(pagename, (None, None, None))
+    series = series_of_chapters(app)
+    context["series_goes_on"] = {
+        side: bool(docname) and pagename in series and series[pagename] == series.get(docname)
+        for side, docname in (("prev", before), ("next", after))
+    }
     if "body" in context:
         context["body"] = fold(context["body"])
 
@@ -154,6 +161,45 @@ def parts(app, pagename):
             {"caption": tree.caption, "chapters": found, "all": everything, "current": current}
         )
     return result
+
+
+def series_of_chapters(app):
+    """Return the name of the series of each chapter that belongs to one; read once a build."""
+    known = app.builder.__dict__
+    if "scispaces_series" not in known:
+        known["scispaces_series"] = {
+            docname: chapter.front["series"]["name"]
+            for docname, chapter in book_chapters(app.env).items()
+            if "series" in chapter.front
+        }
+    return known["scispaces_series"]
+
+
+def part_captions(env):
+    """Return the caption of the part that holds each page of the table of contents.
+
+    Parameters
+    ----------
+    env : sphinx.environment.BuildEnvironment
+
+    Returns
+    -------
+    dict of str to str
+        In the order of the book.
+    """
+    found = {}
+
+    def walk(docname, caption):
+        found[docname] = caption
+        if docname in env.external_site_map:
+            for tree in env.external_site_map[docname].subtrees:
+                for below in tree.items:
+                    walk(below, caption)
+
+    for tree in env.external_site_map.root.subtrees:
+        for docname in tree.items:
+            walk(docname, tree.caption)
+    return found
 
 
 def _title(app, docname):

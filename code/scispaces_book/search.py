@@ -15,7 +15,7 @@ from pathlib import Path
 from pagefind.index import PagefindIndex
 from sphinx.util import logging
 
-from scispaces_book.page import parts
+from scispaces_book.page import part_captions
 
 __all__ = ["indexed", "setup", "spaced"]
 
@@ -108,12 +108,11 @@ def write_index(app, exception):
     if exception or app.builder.name != "html" or not app.config.scispaces_search:
         return
     pages = {}
-    for part in parts(app, ""):
-        for page in part["all"]:
-            if "nosearch" not in app.env.metadata[page["docname"]]:
-                uri = app.builder.get_target_uri(page["docname"])
-                html = Path(app.outdir, uri).read_text(encoding="utf-8")
-                pages[uri] = indexed(html, part["caption"])
+    for docname, part in part_captions(app.env).items():
+        if "nosearch" not in app.env.metadata[docname]:
+            uri = app.builder.get_target_uri(docname)
+            html = Path(app.outdir, uri).read_text(encoding="utf-8")
+            pages[uri] = indexed(html, part)
     folder = Path(app.outdir, FOLDER)
     shutil.rmtree(folder, ignore_errors=True)
     asyncio.run(_write(pages, folder))

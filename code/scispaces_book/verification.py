@@ -130,7 +130,7 @@ class Verification(SphinxPostTransform):
 
 def heading(child):
     """Return the heading of a list that is made after sections are numbered."""
-    return nodes.rubric("", "", child, classes=["verification-heading"])
+    return nodes.rubric("", "", child)
 
 
 def with_formulas(text):

@@ -2,7 +2,9 @@
 
 import pytest
 
-from .conftest import SITE, html_pages
+from site_server import SITE
+
+from .conftest import html_pages
 
 PAGES = html_pages() if SITE.is_dir() else ["index.html"]
 every_page = pytest.mark.parametrize("name", PAGES)

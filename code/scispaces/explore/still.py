@@ -20,6 +20,9 @@ MIME = "application/vnd.scispaces.explorer+json"
 MAX_BYTES = 150_000
 """What the pictures of one explorer may weigh, compressed."""
 
+POSTER = (960, 576)
+"""Width and height in pixels into which the default picture is drawn for galleries and links."""
+
 
 def show_still(explorer):
     """Publish an explorer with the pictures of all its stops.
@@ -44,9 +47,9 @@ def stored(explorer):
     Returns
     -------
     data : dict
-        ``name``, ``caption``, ``alt``, ``controls``; ``svg``, the default picture; ``frames``, all
-        pictures: None without controls, else by column (`columns.encode`) or, where that is too
-        heavy, ``{"shape", "images"}``.
+        ``name``, ``caption``, ``alt``, ``controls``; ``svg``, the default picture, and ``poster``,
+        the same as PNG; ``frames``, all pictures: None without controls, else by column
+        (`columns.encode`) or, where that is too heavy, ``{"shape", "images"}``.
     report : dict
         ``frames``, ``bytes`` and ``reason``, which says why the pictures are images, or is None.
 
@@ -95,6 +98,7 @@ def stored(explorer):
             for control in explorer.controls
         ],
         "svg": markup(pictures[default], prefix=explorer.name + "-still-"),
+        "poster": _poster(explorer, stops[default]),
         "frames": frames,
     }
     return data, {"frames": len(pictures), "bytes": size, "reason": reason}
@@ -104,6 +108,23 @@ def _stops(explorer):
     names = [control.name for control in explorer.controls]
     for values in itertools.product(*(control.values for control in explorer.controls)):
         yield names, values
+
+
+def _poster(explorer, values):
+    """Return a picture as PNG of 64 colours, on white."""
+    from PIL import Image
+
+    stream, small = io.BytesIO(), io.BytesIO()
+    with book_style():
+        figure = draw_figure(explorer, values)
+        dpi = min(
+            pixels / inches for pixels, inches in zip(POSTER, figure.get_size_inches(), strict=True)
+        )
+        figure.savefig(stream, format="png", dpi=dpi, facecolor="white")
+        plt.close(figure)
+    image = Image.open(stream).convert("RGB").quantize(64)
+    image.save(small, "PNG", optimize=True)
+    return base64.b64encode(small.getvalue()).decode()
 
 
 def _images(explorer, stops):

@@ -13,6 +13,7 @@ PARTS = (
     "verification",
     "launch",
     "notebooks",
+    "search",
 )
 """The extension's modules, each with its own `setup`."""
 

@@ -95,7 +95,11 @@ def build_chapter(root, slug):
             shutil.rmtree(folder / ".doctrees", ignore_errors=True)
             cache = root / "_build" / ".jupyter_cache"
             _run_sphinx(
-                root, folder / "_toc.yml", folder / "html", nb_execution_cache_path=str(cache)
+                root,
+                folder / "_toc.yml",
+                folder / "html",
+                nb_execution_cache_path=str(cache),
+                scispaces_search=False,
             )
     print("\nLabels of other chapters are missing here; any other warning above is a fault.")
     print(f"Open {folder / 'html' / docname}.html")

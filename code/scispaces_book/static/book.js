@@ -1,4 +1,4 @@
-// The button that changes the colours, and a button on each code cell that copies it.
+// The button that changes the colours, the search field, and a button on each code cell that copies it.
 {
   const root = document.documentElement;
   const button = document.getElementById("theme");
@@ -14,6 +14,14 @@
     } catch {}
     show();
   });
+  // A page opened from a folder may send no form; the search page says what else there is.
+  const find = document.querySelector("form.find");
+  if (find && location.protocol === "file:") {
+    find.addEventListener("submit", (event) => {
+      event.preventDefault();
+      location.assign(find.action);
+    });
+  }
   for (const block of document.querySelectorAll(".cell_input .highlight")) {
     const copy = document.createElement("button");
     copy.type = "button";

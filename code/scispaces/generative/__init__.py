@@ -1,0 +1,1 @@
+"""Computations of the chapters on generative models."""

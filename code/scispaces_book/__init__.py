@@ -11,6 +11,8 @@ PARTS = (
     "math",
     "authoring",
     "verification",
+    "launch",
+    "notebooks",
     "search",
 )
 """The extension's modules, each with its own `setup`."""

@@ -360,8 +360,8 @@ def test_the_chapter_shows_the_committed_benchmark():
     for column, d in enumerate((16, 32, 64, 128)):
         cells = [row.split(" | ")[column].split(" / ") for _, row in rows]
         assert times[d] == [[float(cell[kind]) for cell in cells] for kind in range(3)]
-    last = re.search(r"从\$n\$约为 \| (.*) \|$", result, re.M)[1]
-    assert crossing == dict(zip((16, 32, 64, 128), map(int, last.split(" | ")), strict=True))
+    found = re.search(r"从\$n\$约为 \| (.*) \|$", result, re.M)[1]
+    assert crossing == dict(zip((16, 32, 64, 128), map(int, found.split(" | ")), strict=True))
     # What the prose says of the crossings.
     assert all(d < n for d, n in crossing.items())
     assert 1.8 < crossing[128] / 128 < 2.3

@@ -7,7 +7,8 @@ COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --no-header --
 	--no-emit-index-url --extra book --extra keras pyproject.toml
 
 .DELETE_ON_ERROR:
-.PHONY: book test chapter mutate reproduce links lab lock clean environment test-environment browser
+.PHONY: book test chapter mutate reproduce test-launch publish publish-check links lab lock clean \
+	environment test-environment browser
 
 book: environment  ## execute what changed and build _build/html
 	@$(BIN)/python -m scispaces_book.build
@@ -25,11 +26,20 @@ mutate: test-environment  ## change what marked tests cover; they must notice (S
 reproduce: environment  ## build the committed book twice in two places and compare every byte
 	@$(BIN)/python tests/reproduce.py
 
+test-launch: test-environment browser book  ## run every exported notebook as Colab and Binder would
+	@$(BIN)/python -m pytest tests/launch --every-notebook
+
+publish: book  ## TO=<git remote>: make what Colab and Binder open the branch `notebooks` there
+	@$(BIN)/python -m scispaces_book.publish --to "$(TO)"
+
+publish-check: book  ## the same into _build/publish, without a push
+	@$(BIN)/python -m scispaces_book.publish
+
 links: environment  ## look whether the pages that the book links to are there
 	@$(BIN)/jupyter-book build . --builder linkcheck --path-output _build/links
 
-lab: environment  ## open the chapters as notebooks
-	@$(BIN)/jupyter lab chapters
+lab: environment  ## open the chapters as notebooks; .jupyter holds the setting that does so
+	@JUPYTER_CONFIG_PATH=.jupyter $(BIN)/jupyter lab --notebook-dir chapters
 
 lock:  ## resolve pyproject.toml into requirements.txt and tests/requirements.txt; needs uv
 	@mkdir -p _build

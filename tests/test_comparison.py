@@ -1,5 +1,7 @@
 """The table of quoted and computed numbers says truly whether they agree."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,8 @@ def test_verdict(quoted, computed, verdict):
 def test_two_more_digits_than_quoted_and_true_minus_signs():
     assert cells("-0.3334", -1 / 3) == ["−0.3334", "−0.333333", "差6.7e−05"]
     assert cells("6", np.int64(6)) == ["6", "6", "✓"]
+    assert cells(str(3**50), 3**50) == [str(3**50), str(3**50), "✓"]
+    assert cells("0.25", Fraction(1, 4)) == ["0.25", "0.25", "✓"]
 
 
 def test_a_bar_in_a_formula_does_not_end_the_cell():

@@ -1,6 +1,7 @@
 """Numbers that a source gives, beside the same numbers computed anew."""
 
 import math
+import numbers
 import re
 from decimal import Decimal
 
@@ -77,6 +78,9 @@ def _claim(what, quoted):
 
 
 def _shown(value, digits):
+    if isinstance(value, numbers.Integral):
+        return str(int(value)).replace("-", "−")
+    value = float(value)
     if math.isfinite(value) and value == int(value) and abs(value) < 1e15:
         return str(int(value)).replace("-", "−")
     return f"{value:.{digits}g}".replace("-", "−")

@@ -15,6 +15,8 @@ PARTS = (
     "gallery",
     "changes",
     "addresses",
+    "launch",
+    "notebooks",
     "search",
 )
 """The extension's modules, each with its own `setup`."""

@@ -20,7 +20,10 @@ from pathlib import Path
 
 from scispaces_book.progress import CHAPTERS, summary
 
-__all__ = ["BuildError", "build_book", "build_chapter", "main", "swap"]
+__all__ = ["STAGING", "BuildError", "build_book", "build_chapter", "main", "swap"]
+
+STAGING = ".staging"
+"""Folder in which the site is written before it takes the place of the old one."""
 
 
 class BuildError(Exception):
@@ -147,13 +150,16 @@ def _is_in_place(build, record, inputs):
 
 def _build_site(root, build, jobs):
     """Write the site beside the old one, and swap."""
-    staging = build / ".staging"
+    from scispaces_book.notebooks import put_beside  # which imports this module
+
+    staging = build / STAGING
     shutil.rmtree(staging, ignore_errors=True)
     try:
         _run_sphinx(
             root, root / "_toc.yml", staging, strict=True, nitpicky=True, scispaces_jobs=jobs
         )
         swap(staging, build / "html")
+        put_beside(build / "html")
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -230,10 +236,10 @@ def _previous(current):
 
 
 def _recover(build):
-    """Put the old site back if a build was killed between the two steps of a swap."""
-    current = build / "html"
-    if _previous(current).exists() and not current.exists():
-        _previous(current).rename(current)
+    """Put what was in place back if a build was killed between the two steps of a swap."""
+    for current in (build / "html", build / "notebooks"):
+        if _previous(current).exists() and not current.exists():
+            _previous(current).rename(current)
 
 
 @contextmanager

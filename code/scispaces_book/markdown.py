@@ -20,7 +20,7 @@ from sphinx_design.dropdown import dropdown_title
 from sphinx_design.tabs import sd_tab_input
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
 
-__all__ = ["CodeCell", "Markdown"]
+__all__ = ["ANCHOR", "CodeCell", "Markdown"]
 
 SILENT = (
     addnodes.highlightlang,
@@ -44,6 +44,10 @@ TAGS = {
     nodes.superscript: "sup",
     nodes.title_reference: "cite",
 }
+
+
+ANCHOR = r'<a id="[^"]*" name="[^"]*"></a>'
+"""Where a link leads: JupyterLab goes by the identifier, Colab by the name."""
 
 
 class CodeCell(NamedTuple):
@@ -96,7 +100,7 @@ class Markdown:
         items = []
         for key in sorted(self.cited, key=list(works).index):
             entry = nodes.inline("", "", *works[key].formatted_entry.text.render(Backend()))
-            items.append(f'- <a id="cite-{escape(key)}"></a>{self.inline(entry)}')
+            items.append(f"- {anchor(f'cite-{key}')}{self.inline(entry)}")
         return "\n".join(items)
 
     # Where a link leads.
@@ -135,7 +139,7 @@ class Markdown:
         if name not in self.wanted or name in self.placed:
             return ""
         self.placed.add(name)
-        return f'<a id="{escape(name)}"></a>'
+        return anchor(name)
 
     def number(self, node):
         """Return the number of a figure, table, code block or exercise as Sphinx words it."""
@@ -156,7 +160,7 @@ class Markdown:
         for child in node.children:
             for block in self.block(child, level):
                 if isinstance(block, str):
-                    if not re.sub(r'<a id="[^"]*"></a>', "", block):
+                    if not re.sub(ANCHOR, "", block):
                         pending += block  # nothing but anchors: they belong to what follows
                         continue
                     block, pending = anchored(pending, block), ""
@@ -460,6 +464,10 @@ class Markdown:
         path = Path(self.env.srcdir, names[0])
         kind = mimetypes.guess_type(path.name)[0] or "image/png"
         return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def anchor(name):
+    return f'<a id="{escape(name)}" name="{escape(name)}"></a>'
 
 
 def anchored(anchors, block):

@@ -20,10 +20,11 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from sphinx.util.osutil import relative_uri
 
 import scispaces
+from scispaces_book.build import STAGING, swap
 from scispaces_book.launch import repository
-from scispaces_book.markdown import CodeCell, Markdown
+from scispaces_book.markdown import ANCHOR, CodeCell, Markdown
 
-__all__ = ["SITE_FOLDER", "notebook", "path_of", "setup", "wheel_name"]
+__all__ = ["SITE_FOLDER", "notebook", "path_of", "put_beside", "setup", "wheel_name"]
 
 ROOM = "chapters/"
 """Where chapters are; below it a notebook has the path of its chapter."""
@@ -37,7 +38,7 @@ EXTRAS = {"jax": "keras", "keras": "keras"}
 HIDDEN = {"hide-cell", "hide-input", "remove-cell", "remove-input"}
 """Tags of cells whose code the page folds or leaves out."""
 
-HEADING = re.compile(r'(<a id="[^"]*"></a>)*\s*#{1,6} ')
+HEADING = re.compile(rf"({ANCHOR})*\s*#{{1,6}} ")
 
 
 def path_of(env, docname):
@@ -247,17 +248,33 @@ def write(app, docname, templatename, context, document):
 
 
 def gather(app, error):
-    """Put the notebooks of a finished site beside it, without those of chapters that are gone."""
+    """Drop the notebooks of chapters that are gone, and put the others beside a finished site."""
     if error or app.builder.name != "html":
         return
-    inside, beside = Path(app.outdir, SITE_FOLDER), Path(app.outdir).parent / "notebooks"
+    inside = Path(app.outdir, SITE_FOLDER)
     kept = {path_of(app.env, docname) for docname in app.env.found_docs}
     for path in inside.glob("*/*.ipynb"):
         if path.relative_to(inside).as_posix() not in kept:
             path.unlink()
-    shutil.rmtree(beside, ignore_errors=True)
+    if Path(app.outdir).name != STAGING:
+        put_beside(Path(app.outdir))
+
+
+def put_beside(site):
+    """Copy the notebooks of a site to the folder ``notebooks`` beside it, whole or not at all.
+
+    Parameters
+    ----------
+    site : pathlib.Path
+    """
+    inside, beside = site / SITE_FOLDER, site.parent / "notebooks"
+    new = site.parent / ".staging-notebooks"
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
     if inside.is_dir():
-        shutil.copytree(inside, beside)
+        shutil.copytree(inside, new, dirs_exist_ok=True)
+    swap(new, beside)
+    shutil.rmtree(new, ignore_errors=True)
 
 
 def setup(app):

@@ -82,7 +82,8 @@ def test_feed_tells_the_changes(site):
 def test_a_link_to_a_chapter_shows_its_first_picture(site):
     head = page(site, "chapters/part/one.html").head
     card = head.find("meta", property="og:image")["content"].removeprefix(ADDRESS)
-    assert Image.open(site / card).size == (1200, 630)
+    with Image.open(site / card) as picture:
+        assert picture.size == (1200, 630)
     assert site.joinpath(card).stat().st_size <= 60_000
     assert head.find("meta", property="og:image:alt")["content"].startswith("一条线段")
     assert page(site, "chapters/part/two.html").find("meta", property="og:image") is None

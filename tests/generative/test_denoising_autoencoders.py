@@ -163,6 +163,7 @@ def test_no_other_denoiser_has_a_smaller_error():
 
 @pytest.mark.verifies("eq-denoising-autoencoders-tweedie", by="property")
 @given(mixtures(), points, noises)
+@settings(deadline=None)
 def test_tweedie(mixture, y, sigma):
     found = optimal_denoiser(y, sigma, *mixture)
     score = gmm_score(y, *smoothed(mixture, sigma))
@@ -181,6 +182,7 @@ def test_denoiser_at_a_point():
 
 @pytest.mark.verifies("eq-denoising-autoencoders-tanh", by="closed form")
 @given(st.floats(-6, 6), st.floats(0.2, 4), st.floats(0, 4))
+@settings(deadline=None)
 def test_two_points_give_a_hyperbolic_tangent(y, sigma, a):
     pair = ([0.5, 0.5], [[-a], [a]], [0.0, 0.0])
     assert_allclose(
@@ -196,7 +198,7 @@ def test_slope_at_the_watershed():
 
 @pytest.mark.verifies("eq-denoising-autoencoders-covariance", by="property")
 @given(mixtures(), points, noises)
-@settings(max_examples=50)
+@settings(deadline=None, max_examples=50)
 def test_covariance_is_the_slope_of_the_denoiser(mixture, y, sigma):
     covariance = posterior_covariance(y, sigma, *mixture)
     slope = differences(lambda z: optimal_denoiser(z, sigma, *mixture), y)
@@ -266,6 +268,7 @@ def test_two_losses_differ_by_a_constant():
 
 
 @given(mixtures(), points, noises, st.floats(0, 6.28), st.floats(0.5, 2))
+@settings(deadline=None)
 def test_equivariance(mixture, y, sigma, angle, c):
     weights, means, stds = mixture
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
@@ -522,6 +525,7 @@ def test_annealing_is_langevin_at_each_level():
 
 @pytest.mark.verifies("eq-denoising-autoencoders-bits", by="closed form")
 @given(st.lists(st.integers(0, 9), min_size=8, max_size=8).filter(any), st.floats(0.01, 0.45))
+@settings(deadline=None)
 def test_bits_agree_with_bayes(counts, rho):
     clean = np.array(counts, float).reshape(2, 2, 2) / sum(counts)
     words = list(itertools.product((0, 1), repeat=3))

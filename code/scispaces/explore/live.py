@@ -39,7 +39,7 @@ def show_live(explorer):
     for widget in inputs.values():
         widget.observe(redraw, names="value")
     redraw()
-    caption = widgets.HTMLMath(f"<b>{escape(explorer.name)}</b>　{explorer.caption}")
+    caption = widgets.HTMLMath(explorer.caption)
     rows = [_row(control, inputs[control.name]) for control in explorer.controls]
     display(widgets.VBox([picture, *rows, caption]))
 

@@ -20,61 +20,12 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 from machine import machine  # noqa: E402
 from pagefind.service import get_executable  # noqa: E402
 from playwright.sync_api import expect  # noqa: E402
+from stock import stock_book  # noqa: E402
 
 from browser.phrases import PHRASES  # noqa: E402
 from site_server import SITE, chromium, served  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "search.md"
-
-STOCK_CONFIG = """\
-title: 可交互的科学空间
-only_build_toc_files: true
-execute: {execute_notebooks: "off"}
-parse: {myst_enable_extensions: [amsmath, colon_fence, deflist, dollarmath, tasklist]}
-bibtex_bibfiles: [references.bib]
-sphinx:
-  extra_extensions: [sphinx_exercise, stand_ins]
-  config: {language: zh_CN, numfig: true}
-"""
-
-STAND_INS = '''\
-"""Directives that the stock book lacks: their words stay."""
-
-from docutils import nodes
-from sphinx.util.docutils import SphinxDirective
-
-
-class Words(SphinxDirective):
-    optional_arguments, final_argument_whitespace, has_content = 1, True, True
-    option_spec = {"test": str}
-
-    def run(self):
-        return [nodes.paragraph("", "", *self.parse_inline(" ".join(self.content))[0])]
-
-
-def setup(app):
-    for name in ("erratum", "notation", "notation-list", "verification-list", "concept-map"):
-        app.add_directive(name, Words)
-    for name in ("gallery", "changes"):
-        app.add_directive(name, Words)
-'''
-
-
-def stock_book(folder):
-    """Build the same chapters as jupyter-book comes; return the folder of the site."""
-    for name in ("chapters", "_toc.yml", "index.md", "references.bib"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, folder / name)
-    folder.joinpath("_config.yml").write_text(STOCK_CONFIG)
-    folder.joinpath("stand_ins.py").write_text(STAND_INS)
-    subprocess.run(
-        [Path(sys.executable).with_name("jupyter-book"), "build", "--quiet", "."],
-        cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(folder)},
-        check=True,
-        stderr=subprocess.DEVNULL,
-    )
-    return folder / "_build" / "html"
 
 
 def plain_pagefind(folder):

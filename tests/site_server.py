@@ -54,23 +54,28 @@ def served(folder):
         thread.join()
 
 
-@contextmanager
-def chromium():
-    """Yield a Chromium without a window.
+def executable():
+    """Return the path of the machine's Chromium.
 
     Raises
     ------
     FileNotFoundError
-        If the machine has none.
+        If it has none.
     """
     names = ("chromium", "chromium-browser", "google-chrome")
-    executable = next(filter(None, map(shutil.which, names)), None)
-    if executable is None:
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
         message = "Chromium is missing; install it (on Debian: apt-get install chromium)"
         raise FileNotFoundError(message)
+    return found
+
+
+@contextmanager
+def chromium():
+    """Yield a Chromium without a window."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=executable,
+            executable_path=executable(),
             args=[
                 "--no-sandbox",
                 "--disable-gpu",

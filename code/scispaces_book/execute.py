@@ -112,7 +112,7 @@ async def _execute_chapter(chapter, timeout, reports, kernels):
             on_cell_complete=note_seconds,
         )
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) as limit:
                 await client.async_execute(
                     stdout=kernel_output, stderr=kernel_output, preexec_fn=register_kernel
                 )
@@ -121,8 +121,10 @@ async def _execute_chapter(chapter, timeout, reports, kernels):
         except (_TooSlow, TimeoutError, RuntimeError, CellExecutionError) as error:
             kernel_output.seek(0)
             said = kernel_output.read().decode(errors="replace")
-            chapter.fault = _fault(chapter, current, error, timeout)
-            _write_report(reports, chapter, error, said)
+            # nbclient takes every end from outside for the kernel's death.
+            cause = TimeoutError() if limit.expired() else error
+            chapter.fault = _fault(chapter, current, cause, timeout)
+            _write_report(reports, chapter, cause, said)
         finally:
             os.write(kernels, f"{chapter.docname}\t\n".encode())
     return seconds

@@ -91,13 +91,13 @@ def write_code_colours(app):
     """Write the colours of code, for light and for dark pages."""
     static = Path(app.outdir, "_static")
     static.mkdir(parents=True, exist_ok=True)
-    light = HtmlFormatter(style="default")
-    dark = HtmlFormatter(style="github-dark")
+    light = HtmlFormatter(style="a11y-light")
+    dark = HtmlFormatter(style="a11y-dark")
     sheet = light.get_style_defs(".highlight") + "\n"
     sheet += dark.get_style_defs('[data-theme="dark"] .highlight') + "\n"
     # The page's own background, and no rule for line numbers, which the book has not.
     kept = [line for line in sheet.splitlines() if "linenos" not in line and "{" in line]
-    kept = [re.sub(r"background-color: [^;}]*;? ?", "", line) for line in kept]
+    kept = [re.sub(r"background(-color)?: [^;}]*;? ?", "", line) for line in kept]
     static.joinpath("code.css").write_text("\n".join(kept), encoding="utf-8", newline="\n")
 
 
@@ -133,7 +133,7 @@ def add_context(app, pagename, templatename, context, doctree):
         for side, docname in (("prev", before), ("next", after))
     }
     if "body" in context:
-        context["body"] = fold(context["body"])
+        context["body"] = fold(context["body"]).replace(DEPRECATED, 'role="listitem"')
 
 
 def parts(app, pagename):
@@ -210,6 +210,9 @@ def _title(app, docname):
     return known[docname]
 
 
+DEPRECATED = 'role="doc-biblioentry"'
+"""What Sphinx writes on an entry of the bibliography, inside a list."""
+
 DROPDOWN = re.compile(
     r'<div class="([^"]*\bdropdown\b[^"]*)"([^>]*)>\s*<p class="admonition-title">'
 )
@@ -234,6 +237,8 @@ def fold(body):
                 end = match.end() + tag.start()
                 break
         head, rest = body[match.end() : end].split("</p>", 1)
+        # A summary is a button: no link has a place in it.
+        head = re.sub(r"</?a\b[^>]*>", "", head)
         names = " ".join(name for name in match[1].split() if name != "dropdown")
         body = (
             f'{body[: match.start()]}<details class="{names} folded"{match[2]}>'

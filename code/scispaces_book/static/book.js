@@ -1,4 +1,5 @@
-// The button that changes the colours, the search field, and a button on each code cell that copies it.
+// The button that changes the colours, the search field, a button on each code cell that copies it,
+// and boxes that are too narrow for what they hold.
 {
   const root = document.documentElement;
   const button = document.getElementById("theme");
@@ -34,4 +35,28 @@
     });
     block.append(copy);
   }
+  // A formula, table or piece of code that is wider than its box is a stop for the keyboard, and
+  // says where it goes on.
+  const settle = (box) => {
+    const hidden = box.scrollWidth - box.clientWidth;
+    box.classList.toggle("more-before", hidden > 1 && box.scrollLeft > 1);
+    box.classList.toggle("more-after", hidden > 1 && box.scrollLeft < hidden - 1);
+    if (hidden > 1) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+    if (box.tagName === "TABLE") return; // it keeps its own role
+    if (hidden > 1) {
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", "可左右滚动");
+    } else {
+      box.removeAttribute("role");
+      box.removeAttribute("aria-label");
+    }
+  };
+  const boxes = document.querySelectorAll(".math-scroll, pre, table");
+  const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => settle(target)));
+  for (const box of boxes) {
+    observer.observe(box);
+    box.addEventListener("scroll", () => settle(box), { passive: true });
+  }
+  document.fonts.ready.then(() => boxes.forEach(settle));
 }

@@ -1,4 +1,4 @@
-/* Formulas under the reader's hand: copied as TeX, scrolled from the keyboard where they are wide. */
+/* Formulas are copied as TeX. */
 (() => {
   "use strict";
 
@@ -36,25 +36,4 @@
     box.remove();
     event.preventDefault();
   });
-
-  // A formula that is wider than its box is a stop for the keyboard, and says where it goes on.
-  const settle = (box) => {
-    const hidden = box.scrollWidth - box.clientWidth;
-    box.classList.toggle("more-before", hidden > 1 && box.scrollLeft > 1);
-    box.classList.toggle("more-after", hidden > 1 && box.scrollLeft < hidden - 1);
-    if (hidden > 1) {
-      box.tabIndex = 0;
-      box.setAttribute("role", "group");
-      box.setAttribute("aria-label", "公式，可左右滚动");
-    } else {
-      for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
-    }
-  };
-  const boxes = document.querySelectorAll(".math-scroll");
-  const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => settle(target)));
-  for (const box of boxes) {
-    observer.observe(box);
-    box.addEventListener("scroll", () => settle(box), { passive: true });
-  }
-  document.fonts.ready.then(() => boxes.forEach(settle));
 })();

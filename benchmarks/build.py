@@ -34,6 +34,7 @@ author: 无名
 copyright: "2026"
 only_build_toc_files: true
 execute: {execute_notebooks: cache, timeout: 300}
+bibtex_bibfiles: [references.bib]
 sphinx:
   config:
     language: zh_CN
@@ -49,8 +50,11 @@ CHAPTER = """\
 ---
 jupytext: {{text_representation: {{extension: .md, format_name: myst}}}}
 kernelspec: {{display_name: Python 3, language: python, name: python3}}
+post: {{title: "第{number}篇", date: "2019-01-01", url: "https://kexue.fm/archives/{number}"}}
+needs: []
+summary: 一个数。
 ---
-(chapter-{number})=
+(chapter{number})=
 # 第{number}章
 
 正文，有公式$x^{number}$，也有下一段。
@@ -136,6 +140,7 @@ def generated(folder, count, config):
     folder.joinpath("index.md").write_text("# 小书\n")
     folder.joinpath("_config.yml").write_text(config)
     folder.joinpath("requirements.txt").write_text("numpy\n")
+    folder.joinpath("references.bib").touch()
     return folder
 
 
@@ -185,7 +190,6 @@ def peak_rows(scratch):
 
 
 def table(book, growth, peak):
-    cpu = processor()
     versions = ", ".join(
         f"{name} {version(name)}" for name in ("jupyter-book", "sphinx", "myst-nb")
     )

@@ -69,6 +69,7 @@ def test_local_error_on_a_curved_problem():
 
 @pytest.mark.verifies("eq-adaptive-learning-rates-stability", by="closed form")
 @given(k=st.floats(0.1, 100), fraction=st.floats(0.05, 1.9))
+@settings(deadline=None)
 def test_gradient_descent_on_a_parabola(k, fraction):
     path = gradient_descent(lambda t: k * t, 1.0, fraction / k, 40)[:, 0]
     assert_allclose(path, (1 - fraction) ** np.arange(41), rtol=1e-10, atol=1e-14)
@@ -114,6 +115,7 @@ def test_arc_length_stops_where_the_gradient_is_zero():
 
 @pytest.mark.verifies("eq-adaptive-learning-rates-sign", by="property")
 @given(starts, curvatures)
+@settings(deadline=None)
 def test_without_memory_it_is_sign_descent(theta0, k):
     signs = sign_descent(lambda t: k * t, theta0, 0.1, 30)
     assert_allclose(rmsprop(lambda t: k * t, theta0, 0.1, 0, 0, 30), signs, rtol=0, atol=1e-12)
@@ -341,6 +343,7 @@ def test_speed_of_the_thermostat(rho, steps):
 
 @pytest.mark.verifies("eq-adaptive-learning-rates-thermostat", by="library")
 @given(st.floats(0.01, 0.99))
+@settings(deadline=None)
 def test_eigenvalues_of_the_thermostat(rho):
     sizes = np.abs(np.linalg.eigvals([[rho, 1 - rho], [-2 * rho, 2 * rho - 1]]))
     assert sizes.max() < 1

@@ -69,6 +69,7 @@ def test_first_order_field_is_the_gradient_of_the_modified_loss():
 
 @pytest.mark.verifies("eq-finite-learning-rate-penalty", by="property")
 @given(places, st.floats(0, 0.5))
+@settings(deadline=None)
 def test_first_order_field_against_differences(theta, lr):
     h = 1e-5
     slopes = [
@@ -186,6 +187,7 @@ def test_modified_rate():
 
 @pytest.mark.verifies("eq-finite-learning-rate-rate", by="property")
 @given(k=st.floats(0.1, 10), fraction=st.floats(0.01, 0.95))
+@settings(deadline=None)
 def test_rate_passes_through_the_points(k, fraction):
     lr = fraction / k
     path = gradient_descent(lambda t: k * t, 1.0, lr, 12)[:, 0]
@@ -230,6 +232,7 @@ def test_flow_conserves_the_imbalance():
 
 @pytest.mark.verifies("eq-finite-learning-rate-imbalance", by="property")
 @given(places, st.floats(0.001, 0.5), st.floats(-2, 2))
+@settings(deadline=None)
 def test_imbalance_after_one_step(theta, lr, y):
     a, b = theta
     after = gradient_descent(lambda t: product_grad(t, y), theta, lr, 1)[1]
@@ -239,6 +242,7 @@ def test_imbalance_after_one_step(theta, lr, y):
 
 @pytest.mark.verifies("eq-finite-learning-rate-sharpness", by="library")
 @given(st.floats(0.3, 3), st.floats(0.3, 3))
+@settings(deadline=None)
 def test_sharpness_at_a_minimum(a, y):
     b = y / a
     values = np.linalg.eigvalsh(product_hess([a, b], y))
@@ -249,6 +253,7 @@ def test_sharpness_at_a_minimum(a, y):
 
 @pytest.mark.verifies("eq-finite-learning-rate-decay", by="property")
 @given(places, st.floats(0.0, 0.3))
+@settings(deadline=None)
 def test_imbalance_along_the_modified_flow(theta, lr):
     a, b = theta
     da, db = -product_field(lr, 1)(theta)
@@ -346,7 +351,7 @@ def test_explicit_penalty_goes_the_same_way():
 
 
 @given(places, st.floats(0.01, 0.2))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_symmetries(theta, lr):
     path = gradient_descent(product_grad, theta, lr, 10)
     assert_allclose(gradient_descent(product_grad, theta[::-1], lr, 10), path[:, ::-1], rtol=1e-12)
@@ -354,7 +359,7 @@ def test_symmetries(theta, lr):
 
 
 @given(places, places, places, st.floats(-2, 2))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_derivatives_of_the_product(theta, u, v, y):
     h = 1e-4
     slopes = [

@@ -237,5 +237,4 @@ def setup(app):
     app.add_post_transform(FillConceptMap)
     app.connect("env-merge-info", merge)
     app.connect("env-updated", changed_pages)
-    app.add_css_file("maps.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -83,14 +83,21 @@ def take_over(app, config):
 def prepare(app):
     """Leave out Sphinx's own search, which misses most Chinese phrases."""
     app.builder.search = False
-    if app.builder.format == "html":
-        write_code_colours(app)
 
 
-def write_code_colours(app):
-    """Write the colours of code, for light and for dark pages."""
+def write_style(app):
+    """Write the book's style sheets as one: each would cost a phone a round trip."""
+    if app.builder.format != "html":
+        return
     static = Path(app.outdir, "_static")
-    static.mkdir(parents=True, exist_ok=True)
+    own = [STATIC / name for name in ("book.css", "authoring.css", "explorer.css", "launch.css")]
+    sheets = [*own, STATIC / "maps.css", static / "figure-colours.css"]
+    text = [code_colours(), *(sheet.read_text(encoding="utf-8") for sheet in sheets)]
+    static.joinpath("pages.css").write_text("\n".join(text), encoding="utf-8", newline="\n")
+
+
+def code_colours():
+    """Return the colours of code, for light and for dark pages."""
     light = HtmlFormatter(style="a11y-light")
     dark = HtmlFormatter(style="a11y-dark")
     sheet = light.get_style_defs(".highlight") + "\n"
@@ -98,7 +105,7 @@ def write_code_colours(app):
     # The page's own background, and no rule for line numbers, which the book has not.
     kept = [line for line in sheet.splitlines() if "linenos" not in line and "{" in line]
     kept = [re.sub(r"background(-color)?: [^;}]*;? ?", "", line) for line in kept]
-    static.joinpath("code.css").write_text("\n".join(kept), encoding="utf-8", newline="\n")
+    return "\n".join(kept)
 
 
 def extra_pages(app):
@@ -109,7 +116,7 @@ def extra_pages(app):
 
 def add_context(app, pagename, templatename, context, doctree):
     """Give the layout what it shows: parts, summary, policy; and drop files of the stock theme."""
-    own = {path.name for path in STATIC.iterdir()} | {"figure-colours.css", "code.css"}
+    own = {path.name for path in STATIC.glob("*.js")} | {"pages.css", "math.css"}
 
     def kept(files):
         found = {}
@@ -255,7 +262,7 @@ def setup(app):
     app.connect("builder-inited", prepare)
     app.connect("html-collect-pages", extra_pages)
     app.connect("html-page-context", add_context, priority=900)
-    app.add_css_file("book.css", priority=100)
-    app.add_css_file("code.css", priority=110)
+    app.connect("builder-inited", write_style, priority=950)  # after the colours of figures
+    app.add_css_file("pages.css", priority=100)
     app.add_js_file("book.js")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -94,5 +94,5 @@ def test_the_404_page_works_at_any_depth(site):
     tags = missing.find_all(["a", "link", "script"])
     addresses = [found for tag in tags if (found := tag.get("href") or tag.get("src"))]
     assert all(found.startswith(("/book/", "#", ADDRESS)) for found in addresses)
-    assert any(found.startswith("/book/_static/book.css") for found in addresses)
+    assert any(found.startswith("/book/_static/pages.css") for found in addresses)
     assert missing.find("form")["action"] == "/book/search.html"

@@ -1,9 +1,20 @@
 """Search in the built book: phrases find their chapter, by keyboard, and nothing from a folder."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
+from scispaces_book.chapters import chapters
+from site_server import ROOT, SITE
+
 from .phrases import PHRASES
+
+TITLES = {
+    page.path.removesuffix(".md"): re.split("[：:$]", page.title)[0]
+    for page in chapters(ROOT)
+    if SITE.joinpath(page.path).with_suffix(".html").is_file()
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +45,12 @@ def test_phrase_finds_its_chapter(search_page, phrase):
     marks = search_page.locator("#search-results mark").all_inner_texts()
     assert marks
     assert all(mark.strip() for mark in marks)
+
+
+@pytest.mark.parametrize("chapter", TITLES)
+def test_title_finds_its_chapter(search_page, chapter):
+    expected = chapter.removeprefix("chapters/") + ".html"
+    assert expected in look_for(search_page, TITLES[chapter])[:3]
 
 
 def test_phrases_are_of_chapters_in_the_book(site):

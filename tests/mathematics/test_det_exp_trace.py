@@ -169,6 +169,8 @@ def test_the_determinant_cannot_see_the_order(A, B):
 def test_products_differ_unless_they_commute():
     A = np.array([[0.3, 1.0], [-0.5, 0.2]])
     assert product_defect(A, 1.7 * A) < 1e-13
+    # By hand: cosh and sinh of the square root of 2 against [[3, 1], [2, 1]].
+    assert_allclose(product_defect(N, 2 * N.T), 1.656, atol=5e-4)
     assert product_defect(N, N.T) > 0.7
 
 

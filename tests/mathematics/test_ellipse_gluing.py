@@ -195,6 +195,14 @@ def test_experiment_with_paper():
     assert np.max(np.abs(flat[::-1] / space - 1)) < 1e-5
 
 
+def test_numbers_quoted_in_the_chapter():
+    # Sheets of 20 cm by 10 cm, in centimetres and millilitres.
+    assert_allclose(depth(10, 5), 7.8, atol=0.05)
+    assert_allclose(volume(10, 5), 396, atol=0.5)
+    # A tube of half the length holds half; the ends are a correction of order (b / a)^2.
+    assert_allclose(volume(40, 1), 2 * volume(20, 1), rtol=0.01)
+
+
 @pytest.mark.verifies("eq-ellipse-gluing-shallow", by="property")
 def test_shallow_solids():
     errors = [abs(depth(1 + e, 1) / math.sqrt(1.5 * e) - 1) for e in (1e-2, 1e-3)]

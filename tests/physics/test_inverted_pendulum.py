@@ -250,6 +250,39 @@ def test_basin_ends_at_the_escape_angle():
     assert_allclose(escape_angle(*case), 0.6435, atol=5e-5)
 
 
+@pytest.mark.verifies("eq-inverted-pendulum-phase", by="property")
+def test_the_moment_of_release_moves_the_edge():
+    # The quadratic in cos(phi) at g l = 10, (h0 omega)²/4 = 6.25, rim 10.25; phi is the angle at
+    # release up to h0 / l = 2%, and the edge of the basin is blurred by as much.
+    phase, case = np.radians([45, 90, 270]), (0.02, 250.0, 1.0, 10.0)
+    weight = 6.25 * (1 + 2 * np.sin(phase) ** 2)
+    edge = np.arccos((10 + np.sqrt(100 + 4 * weight * (weight - 10.25))) / (2 * weight))
+    inside, outside = largest_angle([0.85 * edge, 1.15 * edge], 3, *case, phase=phase)
+    assert np.all(inside < math.pi / 2)
+    assert np.all(outside > math.pi / 2)
+    rim = effective_potential(escape_angle(*case), *case)
+    assert_allclose(slow_energy(phase / 250, edge, 0.0, *case), rim, atol=0.02)
+    # Quoted: 0.13 radians, below 8 degrees, in place of 37: four fifths are lost.
+    assert_allclose(edge[1], 0.1354, atol=5e-5)
+    assert_allclose(1 - edge[1] / escape_angle(*case), 0.79, atol=5e-3)
+
+
+def test_moments_of_release_quoted_in_the_chapter():
+    case = (0.02, 250.0, 1.0, 10.0)
+    far = largest_angle([0.62, 0.12, 0.15], 3, *case, phase=np.radians([180, 90, 90]))
+    assert np.all(far[:2] < math.pi / 2)
+    assert far[2] > math.pi / 2
+
+
+def test_first_return_takes_one_slow_period():
+    # An average over every visit to the top, the second return included, printed 5.4 seconds.
+    theta = simulate(T, 1.0, *POST, linear=True)[0]
+    high = (T > 2) & (T < 6) & (theta > 0.9)
+    assert_allclose(T[high].mean(), 3.97, atol=0.02)
+    # Six hundred shakes and more in eight seconds.
+    assert_allclose(8 * POST[1] / (2 * math.pi), 637, atol=0.5)
+
+
 @pytest.mark.verifies("eq-inverted-pendulum-equation", by="library")
 def test_simulation_agrees_with_mpmath():
     h0, omega, l, g = 0.1, 30.0, 1.0, 9.81

@@ -216,6 +216,7 @@ def test_two_peaks(gap, K):
 
 
 @pytest.mark.verifies("eq-smooth-approximation-accuracy", by="library")
+@settings(deadline=None)  # the first call of scikit-learn is slow
 @given(st.integers(0, 10**6))
 def test_hard_predictions_give_the_accuracy(seed):
     rng = np.random.default_rng(seed)
@@ -261,6 +262,7 @@ def test_gradient_of_the_accuracy(x):
 
 
 @pytest.mark.verifies("eq-smooth-approximation-f1", by="library")
+@settings(deadline=None)  # the first call of scikit-learn is slow
 @given(st.integers(0, 10**6))
 def test_hard_predictions_give_f1(seed):
     t, p = np.random.default_rng(seed).integers(2, size=(2, 15))

@@ -7,6 +7,8 @@ from numbers import Rational, Real
 
 import numpy as np
 
+from scispaces.mathematics.what_is_a_matrix import signed_area as area_in_the_plane
+
 __all__ = [
     "Form",
     "d",
@@ -296,7 +298,7 @@ def signed_area(u, v, i, j):
     for name, index in (("i", i), ("j", j)):
         if not (_is_integer(index) and 0 <= index < u.size):
             raise ValueError(f"`{name}` must be an index from 0 to {u.size - 1}, got {index}")
-    return float(u[i] * v[j] - u[j] * v[i])
+    return area_in_the_plane(u[[i, j]], v[[i, j]])
 
 
 def line_integral(omega, p, q, order=12):

@@ -298,7 +298,7 @@ def sample_angles(n, size, rng):
 
 
 def packing_bound(n, eps):
-    """Number of random directions among which less than one pair has a large cosine.
+    """Number of random directions among which at most one pair is expected to have a large cosine.
 
     Parameters
     ----------

@@ -36,7 +36,9 @@ def site(tmp_path_factory):
     for part in ("reproducible", "outputs", "explorers"):
         text = text.replace(f"    - scispaces_book.{part}\n", "")
     text = text.replace("extra_extensions:\n", "extra_extensions:\n    - scispaces_book\n")
-    config.write_text(f"{text}html: {{baseurl: '{ADDRESS}'}}\n")
+    text += f"html: {{baseurl: '{ADDRESS}'}}\nbibtex_bibfiles: [references.bib]\n"
+    config.write_text(text)
+    book.joinpath("references.bib").touch()
     with open(book / "chapters" / "part" / "one.md", "a") as chapter:
         chapter.write(EXPLORER)
     appendix = book / "chapters" / "appendix"

@@ -41,6 +41,7 @@
     const hidden = box.scrollWidth - box.clientWidth;
     box.classList.toggle("more-before", hidden > 1 && box.scrollLeft > 1);
     box.classList.toggle("more-after", hidden > 1 && box.scrollLeft < hidden - 1);
+    box.style.overflowX = hidden > 1 ? "" : "hidden"; // a rounded pixel is nothing to scroll to
     if (hidden > 1) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
     if (box.tagName === "TABLE") return; // it keeps its own role

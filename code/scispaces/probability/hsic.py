@@ -119,7 +119,7 @@ def hsic(K, L, estimator="gretton"):
     K, L = _kernels(K, L)
     n = len(K)
     if estimator in ("gretton", "v"):
-        # J is a projection: tr(K J L J) = tr(J K J L), and centring one side is enough.
+        # tr(K J L J) = tr(J K J L): one of the matrices is centred, in its rows and columns.
         return float(np.sum(_centred(K) * L) / (n - (estimator == "gretton")) ** 2)
     if estimator != "unbiased":
         raise ValueError(

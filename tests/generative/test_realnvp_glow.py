@@ -484,9 +484,9 @@ def test_entropy_and_divergences_of_the_cross():
     one = ([1.0], [[0.5, -0.3]], [0.8])
     found = kl_from_mixture(scipy.stats.multivariate_normal(np.zeros(2)).logpdf, *one)
     assert_allclose(found, 0.64 - 1 - math.log(0.64) + 0.34 / 2, rtol=1e-6)
-    # The cross has covariance 2.25 I: the best normal law, by hand; 1e-8 is the grid's error.
+    # The cross has covariance 2.25 I: the best normal law, by hand.
     best = kl_from_mixture(scipy.stats.multivariate_normal(np.zeros(2), 2.25).logpdf, *CROSS)
-    assert_allclose(best, math.log(2 * math.pi * math.e * 2.25) + negative, rtol=1e-7)
+    assert_allclose(best, math.log(2 * math.pi * math.e * 2.25) + negative, rtol=1e-9)
     assert_allclose(best, 0.822, atol=0.02)
 
 
@@ -603,3 +603,12 @@ def test_far_points_stay_finite(flows):
     far = [[1e3, -1e3], [0.0, 1e4]]
     assert np.all(np.isfinite(flow_log_prob(flows[8], far)))
     assert np.all(np.isfinite(gmm_logpdf(far, *CROSS)))
+
+
+def test_numbers_quoted_in_the_chapter():
+    # The explorer of a coupling at its ends, the untrained flow, and Glow's density.
+    widths = np.exp(coupling_forward([[-1.0, 0], [1.0, 0]], lambda u: np.tanh(2 * u), abs, 1)[1])
+    assert_allclose(widths, [0.38, 2.62], atol=0.005)
+    assert_allclose(divergence(init_flow(0)), 1.26, atol=0.005)
+    assert_allclose(divergence(init_flow(0)), 2.25 + math.log(2 * math.pi) - 2.8246543, atol=1e-6)
+    assert_allclose(3072 * LN2 * 4.65, 9901.5, atol=0.05)

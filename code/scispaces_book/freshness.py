@@ -140,7 +140,8 @@ def _module_files(root, name):
 
 
 def _data_file(root, folder, text):
-    if not 0 < len(text) < 200 or "\n" in text or "\0" in text:
+    # No name of a file has more than 255 bytes.
+    if not 0 < len(text.encode()) < 256 or "\n" in text or "\0" in text:
         return set()
     file = Path(os.path.normpath(folder / text))
     return {file} if file.is_relative_to(root) and file.is_file() else set()

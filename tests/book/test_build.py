@@ -222,6 +222,7 @@ def test_files_that_a_chapter_reads(tmp_path):
     book.joinpath("data.csv").write_text("1\n")
     chapter = book / "chapters" / "part" / "one.md"
     append(chapter, '\n```{code-cell} ipython3\n%pwd\nopen("../../data.csv")\n```\n')
+    append(chapter, f'\n```{{code-cell}} ipython3\n"{"长" * 120}"\n```\n')  # no name of a file
     nb = notebook(chapter, MdParserConfig())
     found = {file.relative_to(book).as_posix() for file in source_files(book, chapter, nb)}
     assert found == {

@@ -391,6 +391,11 @@ def test_bytes_of_a_parameter():
 
 def test_numbers_quoted_in_the_chapter():
     assert_allclose(2 - 2.0**-11 / 1e-3, 1.5117, atol=5e-5)
+    for power, end in ((-2.5, 1.0), (-2.25, 1.30)):
+        walk = sgd_in_format(lambda x: x - 2, 1, 10.0**power, 3000, "bfloat16", False)
+        assert_allclose(walk[-1], end, atol=0.02)
+    slow = sgd_in_format(lambda x: x - 2, 1, [1e-4, 0.1], 3000, "float16", False)[-1]
+    assert slow[0] == 1 < 1.99 < slow[1] < 2
     assert 300**2 > 65504
     assert_allclose(2.0**-25, 3e-8, rtol=0.01)
     assert round_to(1e10, "float16") == np.inf

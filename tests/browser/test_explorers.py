@@ -4,9 +4,14 @@ The picture at a stop must be the one that matplotlib draws for it: the chapter'
 is called again here, and its SVG is compared with what the page holds.
 """
 
+import ast
+import asyncio
 import base64
 import contextlib
+import inspect
 import io
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jupytext
@@ -38,16 +43,29 @@ def explorers_of(page):
         found[name] = explorer(draw, name, caption, alt, controls)
 
     notebook = jupytext.read(ROOT / f"{page}.md")
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     patch = pytest.MonkeyPatch()
     patch.setattr(scispaces.explore, "explore", record)
     patch.setattr(scispaces.explore, "show", record)
-    namespace = {"__name__": "__main__", "display": lambda *_: None}
-    with patch.context(), contextlib.redirect_stdout(io.StringIO()):
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                exec(compile(cell.source, page, "exec"), namespace)  # our own chapters
+    with patch.context(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("default")  # the build has seen to it that readers get none
+        # In a thread of its own: cells may await, and Playwright's loop runs in this one.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(run_cells, cells, page).result()
     patch.undo()
     return found
+
+
+def run_cells(cells, page):
+    """Run our own chapter's cells as IPython does, which may await at the top level."""
+    namespace = {"__name__": "__main__", "display": lambda *_: None}
+    with asyncio.Runner() as runner:
+        for cell in cells:
+            code = compile(cell, page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            made = eval(code, namespace)
+            if inspect.iscoroutine(made):
+                runner.run(made)
+            plt.close("all")
 
 
 @pytest.fixture(scope="module", params=PAGES)

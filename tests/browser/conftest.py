@@ -30,3 +30,14 @@ def browser():
 def html_pages():
     """Addresses of all pages of the built site, relative to it."""
     return sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html"))
+
+
+def show_all(page):
+    """Make the window as tall as its page, so that all explorers come near and load their frames.
+
+    To scroll through a long page step by step takes ten times as long.
+    """
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
+    page.wait_for_selector("figure.explorer:not([data-ready])", state="detached", timeout=60_000)
+    page.wait_for_load_state("networkidle")

@@ -4,7 +4,7 @@ import pytest
 
 from site_server import SITE
 
-from .conftest import html_pages
+from .conftest import html_pages, show_all
 
 PAGES = html_pages() if SITE.is_dir() else ["index.html"]
 every_page = pytest.mark.parametrize("name", PAGES)
@@ -18,10 +18,7 @@ def opened(context, address):
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
     page.goto(address)
-    height = page.evaluate("document.documentElement.scrollHeight")
-    for y in range(0, height, 800):  # explorers load their frames as they come near
-        page.evaluate(f"scrollTo(0, {y})")
-    page.wait_for_load_state("networkidle")
+    show_all(page)
     return page, problems, hosts
 
 

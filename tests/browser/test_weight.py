@@ -4,7 +4,7 @@ import pytest
 
 from site_server import SITE
 
-from .conftest import html_pages
+from .conftest import html_pages, show_all
 
 PAGES = html_pages() if SITE.is_dir() else ["index.html"]
 FIRST_VISIT, NEXT_PAGE, EXPLORER = 250_000, 150_000, 150_000
@@ -50,10 +50,7 @@ def test_page_is_light_and_stands_still(browser, server, name):
         traffic = Traffic(context, page)
         page.goto(f"{server}/{name}", wait_until="load")
         assert traffic.total <= FIRST_VISIT, traffic.sizes
-        height = page.evaluate("document.documentElement.scrollHeight")
-        for y in range(0, height, 800):
-            page.evaluate(f"scrollTo(0, {y})")
-        page.wait_for_load_state("networkidle")
+        show_all(page)
         frames = {url: size for url, size in traffic.sizes.items() if "/_frames/" in url}
         assert all(size <= EXPLORER for size in frames.values()), frames
         assert page.evaluate("shifts") < LAYOUT_SHIFT

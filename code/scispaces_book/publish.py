@@ -13,12 +13,21 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from scispaces_book.launch import BRANCH
 from scispaces_book.notebooks import wheel_name
 
-__all__ = ["binder_requirements", "lay_out", "main", "push"]
+__all__ = [
+    "binder_requirements",
+    "build_wheel",
+    "commit",
+    "lay_out",
+    "main",
+    "package_source",
+    "push",
+]
 
 README = """\
 # 《可交互的科学空间》的笔记本
@@ -87,15 +96,48 @@ def lay_out(root, folder):
 
 
 def build_wheel(root, folder):
-    """Make the wheel of `scispaces`, byte by byte the same for the same source."""
+    """Make the wheel of `scispaces`, byte by byte the same for the same source.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The book's source; nothing is written there.
+    folder : pathlib.Path
+        Gets the wheel.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        If the wheel cannot be made.
+    """
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
-    subprocess.run(
-        [*command, "--no-deps", "--wheel-dir", folder, root],
-        check=True,
-        env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with tempfile.TemporaryDirectory() as scratch:
+        subprocess.run(
+            [*command, "--no-deps", "--wheel-dir", folder, package_source(root, Path(scratch))],
+            check=True,
+            env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def package_source(root, folder):
+    """Copy what the package is made of, so that a build leaves nothing in the book's source.
+
+    Parameters
+    ----------
+    root, folder : pathlib.Path
+
+    Returns
+    -------
+    pathlib.Path
+        `folder`.
+    """
+    made = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    shutil.copytree(root / "code", folder / "code", ignore=made)
+    for path in (root / "pyproject.toml", root / "README.md", *root.glob("LICENSE*")):
+        shutil.copy(path, folder)
+    return folder
 
 
 def binder_requirements(lock):

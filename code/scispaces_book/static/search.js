@@ -73,16 +73,13 @@ const bookSearch = (() => {
   let latest = 0;
   let sought;
 
-  // Pages that hold a term, each with the places where it may stand. Of a phrase in quotes,
-  // Pagefind names the pages, but only one place on each.
+  // Pages that hold a term, each with the places where it may stand: all its words in a row, in
+  // whatever order. A phrase in quotes would be surer, but of many pages Pagefind then names one.
   async function ask(phrase) {
-    const text = phrase.join(" ");
-    const { results } = await pagefind.search(text);
-    const exact = phrase.length > 1 ? (await pagefind.search(`"${text}"`)).results : results;
-    const pages = new Set(exact.map(({ id }) => id));
+    const { results } = await pagefind.search(phrase.join(" "));
     return results
-      .filter(({ id }) => pages.has(id))
-      .map((result) => ({ result, phrase, places: rows(result.words, phrase.length) }));
+      .map((result) => ({ result, phrase, places: rows(result.words, phrase.length) }))
+      .filter(({ places }) => places.length);
   }
 
   // Pages by how many of the terms they hold, then by how often; rare terms count more.
@@ -203,7 +200,8 @@ const bookSearch = (() => {
     const pages = merged(found);
     const first = pages.slice(0, WEIGHED);
     await Promise.all(first.map(weigh));
-    pages.splice(0, first.length, ...ordered(first));
+    const standing = first.filter(({ terms }) => terms.some(({ places }) => places.length));
+    pages.splice(0, first.length, ...ordered(standing));
     if (run !== latest) return;
     list.replaceChildren();
     await show(pages, run);

@@ -17,22 +17,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from machine import machine
 
 from scispaces.architectures.linear_attention import linear_attention, softmax_attention
 
 RESULT = Path(__file__).parent / "results" / "linear_attention.md"
 LENGTHS = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
 WIDTHS = [16, 32, 64, 128]
-
-
-def processor():
-    """Model of the processor; no name of the machine."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def milliseconds(functions, seconds=4.0, at_least=5):
@@ -91,16 +82,16 @@ def main():
         n = crossing(LENGTHS, slow, fast)
         crossings.append("无" if n is None else f"{n:.0f}")
     last = [column[-1].split(" / ") for column in columns]
-    heads = "".join(f" $d={d}$ |" for d in WIDTHS)
+    heads = "".join(f" 宽{d} |" for d in WIDTHS)
     lines = [
-        "| |" + heads,
+        "| 每个头 |" + heads,
         "| :-- |" + " --: |" * len(WIDTHS),
         "| 线性更快，从$n$约为 | " + " | ".join(crossings) + " |",
         f"| $n={LENGTHS[-1]}$，Softmax（毫秒） | " + " | ".join(cell[0] for cell in last) + " |",
         f"| $n={LENGTHS[-1]}$，线性（毫秒） | " + " | ".join(cell[1] for cell in last) + " |",
         f"| $n={LENGTHS[-1]}$，线性、因果（毫秒） | " + " | ".join(cell[2] for cell in last) + " |",
         "",
-        f"处理器时间，取多次中最短的。{processor()}，{os.cpu_count()}核，只用一个线程；"
+        f"处理器时间，取多次中最短的。{machine()}，只用一个线程；"
         f"{datetime.date.today()}；Python {platform.python_version()}，NumPy {np.__version__}，"
         "双精度；一个头，特征是elu+1，因果的分块长64。"
         "由`python benchmarks/linear_attention.py`生成。",

@@ -10,6 +10,9 @@ import pytest
 
 HERE = Path(__file__).parent
 
+collect_ignore = ["book"]
+"""The little book's own tests are read, never run."""
+
 
 @pytest.fixture(scope="session")
 def little_book(tmp_path_factory):

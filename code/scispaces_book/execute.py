@@ -106,6 +106,7 @@ async def _execute_chapter(chapter, timeout, reports, kernels):
             timeout=None,
             startup_timeout=timeout,
             record_timing=False,
+            coalesce_streams=True,  # what is printed comes in pieces, cut where time will have it
             shutdown_kernel="immediate",
             resources={"metadata": {"path": str(chapter.path.parent)}},
             on_cell_start=note_cell,

@@ -74,13 +74,12 @@ class FillChanges(SphinxPostTransform):
             for change in changes(self.env.srcdir):
                 result.append(nodes.rubric("", change.date, ids=[f"changes-{change.date}"]))
                 items = [self.item(line, by_slug) for line in change.lines]
-                # The lines are in English, as the log is.
                 result.append(nodes.bullet_list("", *items, classes=["changes"]))
             node.replace_self(result)
 
     def item(self, line, by_slug):
         parts = []
-        for word in re.split(r"(\b[a-z]\w*\b)", line.replace("`", "")):
+        for word in re.split(r"([a-z][a-z0-9_]*)", line.replace("`", "")):
             if word in by_slug:
                 link = chapter_link(self.app.builder, self.env.docname, by_slug[word])
                 parts.append(link)

@@ -10,6 +10,7 @@ PARTS = (
     "explorers",
     "math",
     "authoring",
+    "bibliography",
     "verification",
     "concept_map",
     "gallery",

@@ -317,6 +317,8 @@ def test_larger_rates_end_flatter():
     sharp = [np.sum(train_product(FAR, lr)[0] ** 2) for lr in (0.001, 0.01, 0.05, 0.08, 0.1, 0.11)]
     assert np.all(np.diff(sharp) < 0)
     assert sharp[-1] < 0.42 * 4.8423238223
+    # The largest eigenvalue at the start, where a rate of 0.035 is already beyond the expansion.
+    assert_allclose(np.linalg.eigvalsh(product_hess(FAR))[-1], 28.8, rtol=0, atol=0.05)
     # Beyond, the factor turns negative and the path crosses to the other branch.
     assert_allclose(0.12 * (1 - 9.8), -1.056, rtol=1e-12)
     assert np.all(train_product(FAR, 0.12)[0] < 0)

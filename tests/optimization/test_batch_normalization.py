@@ -275,6 +275,20 @@ def test_iterations_are_those_of_gradient_descent(seed, centre):
     assert n == 0 or left[n - 1] > 1e-2 * (1 - 1e-8)
 
 
+def test_iterations_with_dependent_features():
+    # A direction along which the loss is flat was once counted as loss that never falls.
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 2))
+    x = np.column_stack([x, x.sum(axis=1)])
+    y = x[:, 0] + rng.normal(size=30)
+    loss, grad = squared(x, y)
+    best = loss(np.linalg.lstsq(np.column_stack([x, np.ones(30)]), y, rcond=None)[0])
+    path = gradient_descent(grad, np.zeros(4), 1 / smoothness(x), 200)
+    left = np.array([loss(w) - best for w in path]) / (loss(np.zeros(4)) - best)
+    assert gd_iterations(x, y) == np.argmax(left <= 1e-6) > 10
+    assert gd_iterations(np.zeros((3, 2)), [1, 2, 3], fit_intercept=False) == 0
+
+
 # Keras 3.15.1 (JAX) with training=True, epsilon 1e-3; single precision inside.
 KERAS = [
     [-1.68301332, -1.48656178],

@@ -294,8 +294,10 @@ def gd_iterations(x, y, tol=1e-6, max_steps=100_000, fit_intercept=True):
     if not 0 < tol < 1:
         raise ValueError(f"`tol` must be between 0 and 1, got {tol}")
     left, values, _ = np.linalg.svd(design, full_matrices=False)
-    shares = (left.T @ y) ** 2  # of the excess loss, along each eigenvector
-    factors = 1 - (values / values[0]) ** 2
+    # Where the loss is flat, nothing is left to do.
+    steep = values > max(design.shape) * np.finfo(float).eps * values[0]
+    shares = (left.T @ y)[steep] ** 2  # of the excess loss, along each eigenvector
+    factors = 1 - (values[steep] / values[0]) ** 2
 
     def enough(n):
         return shares @ factors ** (2.0 * n) <= tol * shares.sum()

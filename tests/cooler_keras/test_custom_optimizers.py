@@ -456,6 +456,14 @@ def test_numbers_quoted_in_the_chapter():
         return (curvature * end**2).sum() / curvature.sum()
 
     assert relative(10, "euler", 1) < relative(10, "chebyshev", 10)
+    assert relative(10, "rk4", 4) < relative(10, "heun", 2)
+    for kappa in (30, 100, 300, 1000, 3000, 10000, 30000):
+        ranking = [relative(kappa, *way) for way in (("euler", 1), ("heun", 2), ("rk4", 4))]
+        assert ranking == sorted(ranking)
+    steepest = stability_polynomial(0.95 * stability_limit("heun"), "heun")
+    assert_allclose(steepest, 0.905, atol=5e-4)
+    assert steepest**50 < 0.01
+    assert_allclose(stability_limit("chebyshev", 2), 5.9, atol=0.05)
     assert 2000 < relative(100, "euler", 1) / relative(100, "chebyshev", 10) < 5000
     assert 30 < relative(1000, "euler", 1) / relative(1000, "chebyshev", 10) < 60
     assert 2 / 25 == 0.08

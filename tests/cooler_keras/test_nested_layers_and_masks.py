@@ -349,6 +349,8 @@ def test_experiment(masked):
 def test_numbers_quoted_in_the_chapter():
     assert_allclose(np.exp([1, 2, 3]).sum(), 30.19, atol=5e-3)
     assert_allclose(40 / (30.19 + 40), 0.57, atol=5e-3)
+    padded = np.pad([1.0, 0, 3, 4, 5], (0, 40))
+    assert_allclose(padded.mean(), 0.289, atol=5e-4)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.float16(1e4) + np.float16(3) == np.float16(1e4)

@@ -396,6 +396,8 @@ def test_numbers_quoted_in_the_chapter():
         assert_allclose(walk[-1], end, atol=0.02)
     slow = sgd_in_format(lambda x: x - 2, 1, [1e-4, 0.1], 3000, "float16", False)[-1]
     assert slow[0] == 1 < 1.99 < slow[1] < 2
+    share = -np.diff(adam_run(TINY))[[0, -1]] / 1e-3
+    assert_allclose(share, [3e-4, 3e-3], rtol=0.06)
     assert 300**2 > 65504
     assert_allclose(2.0**-25, 3e-8, rtol=0.01)
     assert round_to(1e10, "float16") == np.inf

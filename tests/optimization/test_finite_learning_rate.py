@@ -280,6 +280,8 @@ def test_how_much_is_spent_on_the_way():
     along = np.trapezoid((1 - path[:, 0] * path[:, 1]) ** 2, t)
     # The trapezoidal rule on a steep start.
     assert_allclose(along, integral, rtol=1e-4)
+    # As the chapter says, a start with a smaller residual spends far less.
+    assert_allclose([integral, leading_imbalance((1.0, 3.5), 0.1)[1]], [2.933, 0.250], atol=5e-4)
     # Gradient descent agrees to first order in the rate.
     off = []
     for lr in (0.002, 0.001):
@@ -319,6 +321,8 @@ def test_larger_rates_end_flatter():
     assert sharp[-1] < 0.42 * 4.8423238223
     # The largest eigenvalue at the start, where a rate of 0.035 is already beyond the expansion.
     assert_allclose(np.linalg.eigvalsh(product_hess(FAR))[-1], 28.8, rtol=0, atol=0.05)
+    slow = [np.sum(train_product((1.0, 3.5), lr)[0] ** 2) for lr in (0.001, 0.12)]
+    assert_allclose(slow, [11.4, 10.2], rtol=0, atol=0.05)
     # Beyond, the factor turns negative and the path crosses to the other branch.
     assert_allclose(0.12 * (1 - 9.8), -1.056, rtol=1e-12)
     assert np.all(train_product(FAR, 0.12)[0] < 0)

@@ -476,6 +476,8 @@ def test_no_noise_is_drawn_without_noise():
             r"`t` and `dt` must satisfy 0 < t < t \+ dt <= 1, got 0.9 and 0.2",
         ),
         (lambda: reverse_kernel_anderson(0, VP, 0, 1, 0, 0.2), "`t` and `dt` must satisfy"),
+        (lambda: reverse_kernel_exact(0, VP, 0, -1, 0.5, 0.2), "`std` must be finite and not neg"),
+        (lambda: reverse_kernel_anderson(0, VP, 0, np.nan, 0.5, 0.2), "`std` must be finite"),
         (lambda: dsm_loss(None, [0.0], 0.5, VP, None), r"`x0` must have shape \(n, d\)"),
         (lambda: dsm_loss(None, [[0.0]], 0, VP, None), "`t` must be positive"),
     ],

@@ -351,10 +351,7 @@ def gaussian_reverse_moments(path, mean, std, n_steps, t_end=1e-3, lam=1.0, star
     """
     times, dt = _grid(n_steps, t_end)
     lam = _noise(lam)
-    if not (math.isfinite(std) and std >= 0):
-        raise ValueError(f"`std` must be finite and not negative, got {std}")
-    centres, variances = path.alpha(times) * mean, (path.alpha(times) * std) ** 2
-    variances = variances + path.beta(times) ** 2
+    centres, variances = _moments(path, times, mean, std)
     if start == "exact":
         m, v = centres[0], variances[0]
     elif start == "prior":
@@ -379,7 +376,7 @@ def reverse_kernel_exact(x, path, mean, std, t, dt):
         Point at time ``t + dt``.
     path : GaussianPath
     mean, std : float
-        Data ``N(mean, std²)``.
+        Data ``N(mean, std²)``, ``std >= 0``.
     t, dt : float
         ``0 < t < t + dt <= 1``.
 
@@ -391,12 +388,12 @@ def reverse_kernel_exact(x, path, mean, std, t, dt):
     Raises
     ------
     ValueError
-        If the times are out of range.
+        If the times or `std` are out of range.
     """
     _interval(t, dt)
     carried = path.alpha(t + dt) / path.alpha(t)
     added = path.beta(t + dt) ** 2 - (carried * path.beta(t)) ** 2
-    centre, spread = path.alpha(t) * mean, (path.alpha(t) * std) ** 2 + path.beta(t) ** 2
+    centre, spread = _moments(path, t, mean, std)
     total = carried**2 * spread + added
     gain = carried * spread / total
     return float(centre + gain * (x - carried * centre)), float(spread * added / total)
@@ -418,13 +415,12 @@ def reverse_kernel_anderson(x, path, mean, std, t, dt):
     Raises
     ------
     ValueError
-        If the times are out of range.
+        If the times or `std` are out of range.
     """
     _interval(t, dt)
     late = t + dt
-    spread = (path.alpha(late) * std) ** 2 + path.beta(late) ** 2
-    score = (path.alpha(late) * mean - x) / spread
-    drift = path.f(late) * x - path.g2(late) * score
+    centre, spread = _moments(path, late, mean, std)
+    drift = path.f(late) * x - path.g2(late) * (centre - x) / spread
     return float(x - drift * dt), float(path.g2(late) * dt)
 
 
@@ -467,6 +463,14 @@ def _times(t):
     if not np.all((t >= 0) & (t <= 1)):
         raise ValueError(f"`t` must be between 0 and 1, got {t}")
     return t
+
+
+def _moments(path, t, mean, std):
+    """Mean and variance of x_t for data ``N(mean, std²)`` on the line."""
+    if not (math.isfinite(std) and std >= 0):
+        raise ValueError(f"`std` must be finite and not negative, got {std}")
+    alpha = path.alpha(t)
+    return alpha * mean, (alpha * std) ** 2 + path.beta(t) ** 2
 
 
 def _grid(n_steps, t_end):

@@ -24,6 +24,7 @@ from scispaces.generative.diffusion_ode import (
     flow_map_1d,
     heat_solve_1d,
     log_likelihood,
+    rk4_step,
     solve_flow,
     velocity,
 )
@@ -47,6 +48,16 @@ def test_velocity_in_numbers():
     expected = [-0.66245883 + 0.7 * 0.24, 0.24 + 0.7 * 0.66245883]
     assert_allclose(expected, [-0.49445883, 0.70372118], atol=1e-8)
     assert_allclose(velocity([0.5, 0.3], 1.0, *A, swirl=0.7), expected, rtol=0, atol=1e-8)
+
+
+@given(st.floats(-3, 3), st.floats(-2, 2), st.floats(-1, 1))
+def test_one_classical_step(x, t, h):
+    # For x' = x the step is the exponential series up to h^4; for x' = 4 t³ it is Simpson's rule,
+    # which is exact.
+    series = x * (1 + h + h**2 / 2 + h**3 / 6 + h**4 / 24)
+    assert_allclose(rk4_step(lambda x, t: x, x, t, h), series, rtol=1e-14, atol=1e-14)
+    cubic = rk4_step(lambda x, t: 4 * t**3, x, t, h)
+    assert_allclose(cubic, x + (t + h) ** 4 - t**4, rtol=0, atol=1e-13)
 
 
 @pytest.mark.verifies("eq-diffusion-ode-flow", by="property")

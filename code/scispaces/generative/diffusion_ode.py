@@ -21,6 +21,7 @@ __all__ = [
     "flow_map_1d",
     "heat_solve_1d",
     "log_likelihood",
+    "rk4_step",
     "solve_flow",
     "velocity",
 ]
@@ -94,6 +95,33 @@ def divergence(x, sigma, weights, means, stds):
     return sigma * (np.shape(means)[1] - trace / split**2) / split**2
 
 
+def rk4_step(slope, x, t, h):
+    """One step of the classical Runge-Kutta method for ``dx/dt = slope(x, t)``.
+
+    Parameters
+    ----------
+    slope : callable
+        ``slope(x, t)``, an array of the shape of `x`.
+    x : array_like, shape (...)
+        State at time `t`.
+    t : float
+        Time, or whatever the clock of the equation is.
+    h : float
+        Step, negative to go back.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        State at ``t + h``, with an error of order ``h**5``.
+    """
+    x = np.asarray(x, dtype=float)
+    first = slope(x, t)
+    second = slope(x + h / 2 * first, t + h / 2)
+    third = slope(x + h / 2 * second, t + h / 2)
+    last = slope(x + h * third, t + h)
+    return x + h / 6 * (first + 2 * second + 2 * third + last)
+
+
 _METHODS = ("euler", "heun", "rk4")
 
 
@@ -138,16 +166,12 @@ def solve_flow(x, sigmas, weights, means, stds, method="heun", swirl=0.0):
     x = np.array(x, dtype=float)
     rows = [x]
     for sigma, h in zip(sigmas, steps, strict=False):
-        first = slope(x, sigma)
-        if method == "euler":
-            x = x + h * first
-        elif method == "heun":
-            x = x + h / 2 * (first + slope(x + h * first, sigma + h))
+        if method == "rk4":
+            x = rk4_step(slope, x, sigma, h)
         else:
-            second = slope(x + h / 2 * first, sigma + h / 2)
-            third = slope(x + h / 2 * second, sigma + h / 2)
-            last = slope(x + h * third, sigma + h)
-            x = x + h / 6 * (first + 2 * second + 2 * third + last)
+            first = slope(x, sigma)
+            last = slope(x + h * first, sigma + h) if method == "heun" else first
+            x = x + h / 2 * (first + last)
         rows.append(x)
     return np.stack(rows)
 
@@ -180,25 +204,20 @@ def log_likelihood(x, weights, means, stds, sigma_max=20.0, n_steps=400):
         raise ValueError(f"`sigma_max` must be positive and finite, got {sigma_max}")
     if not isinstance(n_steps, numbers.Integral) or n_steps < 2:
         raise ValueError(f"`n_steps` must be an integer of at least 2, got {n_steps!r}")
-    mixture = (weights, means, stds)
-    x = np.array(x, dtype=float)
+
+    def slope(state, sigma):
+        at = (state[..., :-1], sigma, weights, means, stds)
+        return np.concatenate([velocity(*at), divergence(*at)[..., None]], axis=-1)
+
     low = min(1e-3, sigma_max / 2)
     sigmas = np.concatenate([[0.0], np.geomspace(low, sigma_max, n_steps)])
-    gained = np.zeros(x.shape[:-1])
+    # The last coordinate of the state is the integral of the divergence so far.
+    x = np.atleast_1d(np.asarray(x, dtype=float))
+    state = np.concatenate([x, np.zeros((*x.shape[:-1], 1))], axis=-1)
     for sigma, h in zip(sigmas, np.diff(sigmas), strict=False):
-        middle = sigma + h / 2
-        first = velocity(x, sigma, *mixture)
-        second = velocity(x + h / 2 * first, middle, *mixture)
-        third = velocity(x + h / 2 * second, middle, *mixture)
-        last = velocity(x + h * third, sigma + h, *mixture)
-        gained = gained + h / 6 * (
-            divergence(x, sigma, *mixture)
-            + 2 * divergence(x + h / 2 * first, middle, *mixture)
-            + 2 * divergence(x + h / 2 * second, middle, *mixture)
-            + divergence(x + h * third, sigma + h, *mixture)
-        )
-        x = x + h / 6 * (first + 2 * second + 2 * third + last)
-    return gained + gmm_logpdf(x, weights, means, np.hypot(stds, sigma_max))
+        state = rk4_step(slope, state, sigma, h)
+    far = gmm_logpdf(state[..., :-1], weights, means, np.hypot(stds, sigma_max))
+    return far + state[..., -1]
 
 
 def flow_map_1d(x, sigma_from, sigma_to, weights, means, stds):

@@ -10,6 +10,7 @@ import numbers
 import numpy as np
 from scipy.special import betainc, gammainc, gammaln, logsumexp
 
+from scispaces.generative.diffusion_ode import rk4_step
 from scispaces.probability.softmax_alternatives import softmax
 
 __all__ = [
@@ -179,8 +180,7 @@ def log_density(x, t, data, weights=None, kernel="poisson", D=1.0):
     ValueError
         If an argument is out of range.
     """
-    terms, _, _, _ = _log_terms(x, t, data, weights, kernel, D)
-    return logsumexp(terms, axis=-1)
+    return logsumexp(_log_terms(x, t, data, weights, kernel, D), axis=-1)
 
 
 def posterior_weights(x, t, data, weights=None, kernel="poisson", D=1.0):
@@ -201,8 +201,7 @@ def posterior_weights(x, t, data, weights=None, kernel="poisson", D=1.0):
     ValueError
         If an argument is out of range.
     """
-    terms, _, _, _ = _log_terms(x, t, data, weights, kernel, D)
-    return softmax(terms)
+    return softmax(_log_terms(x, t, data, weights, kernel, D))
 
 
 def posterior_mean(x, t, data, weights=None, kernel="poisson", D=1.0):
@@ -222,8 +221,8 @@ def posterior_mean(x, t, data, weights=None, kernel="poisson", D=1.0):
     ValueError
         If an argument is out of range.
     """
-    terms, _, data, _ = _log_terms(x, t, data, weights, kernel, D)
-    return softmax(terms) @ data
+    belief = posterior_weights(x, t, data, weights, kernel, D)
+    return belief @ _atoms(data, weights)[1]
 
 
 def velocity(x, t, data, weights=None, kernel="poisson", D=1.0):
@@ -244,8 +243,7 @@ def velocity(x, t, data, weights=None, kernel="poisson", D=1.0):
     ValueError
         If an argument is out of range.
     """
-    terms, x, data, t = _log_terms(x, t, data, weights, kernel, D)
-    return (x - softmax(terms) @ data) / t
+    return (np.asarray(x, dtype=float) - posterior_mean(x, t, data, weights, kernel, D)) / t
 
 
 def flow(x, ts, data, weights=None, kernel="poisson", D=1.0):
@@ -283,11 +281,7 @@ def flow(x, ts, data, weights=None, kernel="poisson", D=1.0):
     x = np.array(x, dtype=float)
     rows = [x]
     for t, h in zip(ts, steps, strict=False):
-        first = slope(x, t)
-        second = slope(x + h / 2 * first, t + h / 2)
-        third = slope(x + h / 2 * second, t + h / 2)
-        last = slope(x + h * third, t + h)
-        x = x + h / 6 * (first + 2 * second + 2 * third + last)
+        x = rk4_step(slope, x, t, h)
         rows.append(x)
     return np.stack(rows)
 
@@ -357,12 +351,11 @@ def green_from_mass(psi, r, t, d, h=1e-4):
 
 
 def _log_terms(x, t, data, weights, kernel, D):
-    """Logarithms of the weighted kernels (..., m), the points, the atoms and the time."""
+    """Logarithms of the weighted kernels, shape (..., m)."""
     weights, data = _atoms(data, weights)
-    x, t = _points(x, data), _time(t)
     # Not by squares: points as far as 1e8 must not lose the atoms.
-    r = np.linalg.norm(x[..., None, :] - data, axis=-1)
-    return np.log(weights) + log_kernel(r, t, data.shape[1], kernel, D), x, data, t
+    r = np.linalg.norm(_points(x, data)[..., None, :] - data, axis=-1)
+    return np.log(weights) + log_kernel(r, t, data.shape[1], kernel, D)
 
 
 def _atoms(data, weights):

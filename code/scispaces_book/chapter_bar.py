@@ -121,6 +121,9 @@ def opening_faults(page):
         faults.append(
             page.fault(titles[0].line, f"the line `({page.prefix})=` must precede the title")
         )
+    if "$" in titles[0].text:
+        message = "a title must not hold a formula: it stands in links and tabs, as plain text"
+        faults.append(page.fault(titles[0].line, message))
     opening = blocks[at + 1] if at + 1 < len(blocks) else titles[0]
     if opening.kind not in {"paragraph", "image", "figure"}:
         message = f"the chapter must open with prose, not with a {opening.kind}"

@@ -126,8 +126,8 @@ def depths(needs):
 
 
 def lines_of(title):
-    """Return a title as one or two short lines: without formulas and what follows a colon."""
-    short = re.split("[：:]", re.sub(r"\$[^$]*\$", "", title))[0].strip()
+    """Return a title as one or two short lines: without what follows a colon."""
+    short = re.split("[：:]", title)[0]
     if _width(short) <= LINE + 1:
         return [short]
     # Best at punctuation, with no line much longer than the other; else in the middle.

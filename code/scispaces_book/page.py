@@ -6,6 +6,7 @@ page.  Here a page is one layout, one style sheet and a few small classic script
 
 import base64
 import hashlib
+import html
 import re
 from pathlib import Path
 
@@ -151,7 +152,7 @@ def parts(app, pagename):
         trees = site_map[docname].subtrees if docname in site_map else []
         return {
             "docname": docname,
-            "title": _title(app, docname),
+            "title": html.escape(app.env.titles[docname].astext()),
             "summary": app.env.metadata.get(docname, {}).get("summary", ""),
             "chapters": [chapter(item) for tree in trees for item in tree.items],
         }
@@ -207,14 +208,6 @@ def part_captions(env):
         for docname in tree.items:
             walk(docname, tree.caption)
     return found
-
-
-def _title(app, docname):
-    """Return a page's title as HTML, formulas and all; rendered once."""
-    known = app.builder.__dict__.setdefault("scispaces_titles", {})
-    if docname not in known:
-        known[docname] = app.builder.render_partial(app.env.titles[docname])["title"]
-    return known[docname]
 
 
 DEPRECATED = 'role="doc-biblioentry"'

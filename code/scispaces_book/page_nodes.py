@@ -55,7 +55,7 @@ def book_chapters(env):
 
 
 def chapter_link(builder, docname, target):
-    """Return a link to a chapter that shows its title, formulas included.
+    """Return a link to a chapter that shows its title.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ def chapter_link(builder, docname, target):
     -------
     docutils.nodes.reference
     """
-    title = nodes.inline("", "", *(part.deepcopy() for part in builder.env.titles[target]))
-    return make_refnode(builder, docname, target, "", title)
+    title = builder.env.titles[target].astext()
+    return make_refnode(builder, docname, target, "", nodes.inline("", title))
 
 
 def equation_link(env, label):

@@ -261,6 +261,11 @@ def test_front_matter(tmp_path, old, new, expected):
         ("90 °C的茶烫口。", "① 茶；② 水。", "12: the opening must not be a list"),
         ("(tea)=\n", "", "9: the line `(tea)=` must precede the title"),
         ("## 图", "# 图", "1: a chapter has one title `# …`, got 2"),
+        (
+            "# 一杯茶",
+            "# $x$：一杯茶",
+            "10: a title must not hold a formula: it stands in links and tabs, as plain text",
+        ),
     ],
 )
 def test_opening(tmp_path, old, new, expected):

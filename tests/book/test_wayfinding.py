@@ -30,7 +30,7 @@ def test_chapters_that_need_each_other_stop_the_build():
     ("title", "lines"),
     [
         ("一张数表，五种读法", ["一张数表", "五种读法"]),
-        ("体积只听迹的话：$\\det e^A=e^{\\operatorname{tr}A}$", ["体积只听迹的话"]),
+        ("体积只听迹的话：det exp A = exp tr A", ["体积只听迹的话"]),
         ("两张椭圆纸片粘成一个枕头", ["两张椭圆纸片粘", "成一个枕头"]),
         ("短题", ["短题"]),
     ],

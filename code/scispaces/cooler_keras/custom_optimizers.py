@@ -165,8 +165,7 @@ def minimize(grad, x0, lr, n_steps, method="euler", stages=1, damping=1.0):
     ValueError
         If an argument is out of range.
     """
-    if not _is_integer(n_steps) or n_steps < 0:
-        raise ValueError(f"`n_steps` must be an integer of at least 0, got {n_steps}")
+    _check_integer("n_steps", n_steps, 0)
     path = [np.asarray(x0, dtype=float)]
     for _ in range(n_steps):
         path.append(gradient_flow_step(grad, path[-1], lr, method, stages, damping))
@@ -315,16 +314,16 @@ def _chebyshev(degree, x):
     return chebyshev.chebval(x, np.eye(degree + 1)[degree])
 
 
-def _is_integer(value):
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+def _check_integer(name, value, least):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"`{name}` must be an integer of at least {least}, got {value}")
 
 
 def _check_method(method, stages, damping):
     """Return the two numbers of the Chebyshev method, or refuse."""
     if method not in METHODS:
         raise ValueError(f"`method` must be one of {METHODS}, got {method!r}")
-    if not _is_integer(stages) or stages < 1:
-        raise ValueError(f"`stages` must be an integer of at least 1, got {stages}")
+    _check_integer("stages", stages, 1)
     if not 0 <= damping < math.inf:
         raise ValueError(f"`damping` must be finite and not negative, got {damping}")
     w0 = 1 + damping / stages**2

@@ -80,10 +80,8 @@ def accum_stream(grad, x0, n_micro, k, lr, momentum=0.0, strategy="exact"):
     ValueError
         If an argument is out of range.
     """
-    if not _is_integer(n_micro) or n_micro < 0:
-        raise ValueError(f"`n_micro` must be an integer of at least 0, got {n_micro}")
-    if not _is_integer(k) or k < 1:
-        raise ValueError(f"`k` must be an integer of at least 1, got {k}")
+    _check_integer("n_micro", n_micro, 0)
+    _check_integer("k", k, 1)
     if not 0 < lr < math.inf:
         raise ValueError(f"`lr` must be positive and finite, got {lr}")
     if not 0 <= momentum < 1:
@@ -129,8 +127,7 @@ def with_accumulation(optimizer, steps):
     ValueError
         If `steps` is no integer of at least 1.
     """
-    if not _is_integer(steps) or steps < 1:
-        raise ValueError(f"`steps` must be an integer of at least 1, got {steps}")
+    _check_integer("steps", steps, 1)
     config = optimizer.get_config()
     config["gradient_accumulation_steps"] = None if steps == 1 else int(steps)
     return type(optimizer).from_config(config)
@@ -154,8 +151,7 @@ class MicroStepSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, schedule, steps):
-        if not _is_integer(steps) or steps < 1:
-            raise ValueError(f"`steps` must be an integer of at least 1, got {steps}")
+        _check_integer("steps", steps, 1)
         super().__init__()
         self.schedule, self.steps = schedule, steps
 
@@ -208,5 +204,6 @@ class AccumModel(GradientModel):
         return mean, losses.mean(), y_pred, non_trainable, metrics
 
 
-def _is_integer(value):
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+def _check_integer(name, value, least):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"`{name}` must be an integer of at least {least}, got {value}")

@@ -10,6 +10,8 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import jax
 import keras
 
+from scispaces.generative.diffusion_ode import rk4_step
+
 __all__ = [
     "GradientModel",
     "HeavyBall",
@@ -124,10 +126,7 @@ def gradient_flow_step(grad, x, lr, method="euler", stages=1, damping=1.0):
         g = grad(x)
         return x - lr / 2 * (g + grad(x - lr * g))
     if method == "rk4":
-        a = grad(x)
-        b = grad(x - lr / 2 * a)
-        c = grad(x - lr / 2 * b)
-        return x - lr / 6 * (a + 2 * b + 2 * c + grad(x - lr * c))
+        return rk4_step(lambda y, _: -grad(y), x, 0.0, lr)
     older, y = x, x - w1 / w0 * lr * grad(x)
     for j in range(1, stages):
         before, now, after = (_chebyshev(k, w0) for k in (j - 1, j, j + 1))

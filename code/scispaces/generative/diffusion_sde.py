@@ -31,6 +31,9 @@ __all__ = [
 class GaussianPath:
     """A noising process ``dx = f(t) x dt + g(t) dw`` given by the law of x_t for a fixed x_0.
 
+    Every method takes times in [0, 1], array_like of shape (...), returns an ndarray of that shape
+    and raises ValueError for other times.
+
     Parameters
     ----------
     alpha, dalpha, beta2, dbeta2 : callable
@@ -42,60 +45,20 @@ class GaussianPath:
         self._alpha, self._dalpha, self._beta2, self._dbeta2 = alpha, dalpha, beta2, dbeta2
 
     def alpha(self, t):
-        """Factor of the data.
-
-        Parameters
-        ----------
-        t : array_like, shape (...)
-            Times in [0, 1].
-
-        Returns
-        -------
-        ndarray, shape (...)
-        """
+        """Factor of the data."""
         return self._alpha(_times(t))
 
     def beta(self, t):
-        """Standard deviation of the noise.
-
-        Parameters
-        ----------
-        t : array_like, shape (...)
-            Times in [0, 1].
-
-        Returns
-        -------
-        ndarray, shape (...)
-        """
+        """Standard deviation of the noise."""
         return np.sqrt(self._beta2(_times(t)))
 
     def f(self, t):
-        """Rate of the drift ``f(t) x``.
-
-        Parameters
-        ----------
-        t : array_like, shape (...)
-            Times in [0, 1].
-
-        Returns
-        -------
-        ndarray, shape (...)
-        """
+        """Rate of the drift ``f(t) x``."""
         t = _times(t)
         return self._dalpha(t) / self._alpha(t)
 
     def g2(self, t):
-        """Square of the noise strength.
-
-        Parameters
-        ----------
-        t : array_like, shape (...)
-            Times in [0, 1].
-
-        Returns
-        -------
-        ndarray, shape (...)
-        """
+        """Square of the noise strength."""
         t = _times(t)
         return self._dbeta2(t) - 2 * self._dalpha(t) / self._alpha(t) * self._beta2(t)
 

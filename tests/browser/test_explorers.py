@@ -28,6 +28,16 @@ ROOT = Path(__file__).parents[2]
 RASTER_ERROR = 6.0
 """Mean error of a raster frame, in levels of 255: what WebP at quality 60 costs."""
 
+CUT = """picture => {
+  const frame = picture.getBoundingClientRect();
+  return [...picture.querySelectorAll("text")].filter(text => {
+    const box = text.getBoundingClientRect();
+    return box.width && (box.left < frame.left - 2 || box.right > frame.right + 2
+      || box.top < frame.top - 2 || box.bottom > frame.bottom + 2);
+  }).map(text => text.textContent);
+}"""
+"""The texts of a picture that its edge cuts off."""
+
 PAGES = sorted(
     path.relative_to(ROOT).with_suffix("").as_posix()
     for path in [ROOT / "index.md", *ROOT.glob("chapters/*/*.md")]
@@ -197,7 +207,9 @@ def check(page, figure, made):
         uri = figure.locator(".explorer-picture img").get_attribute("src")
         assert_same_image(uri, image, where)
         return uri
-    shown = markup(figure.locator(".explorer-picture svg"))
+    picture = figure.locator(".explorer-picture svg")
+    assert picture.evaluate(CUT) == [], where
+    shown = markup(picture)
     assert_same_drawing(shown, svg, where)
     return shown
 

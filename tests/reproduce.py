@@ -23,6 +23,9 @@ BUILDS = {
 def main():
     """Return the exit status."""
     with tempfile.TemporaryDirectory() as scratch:
+        # Both before either is built, so that both are of the same commit.
+        for name in BUILDS:
+            subprocess.run(["git", "clone", "--quiet", ROOT, Path(scratch, name)], check=True)
         sites = [build(Path(scratch, name), *how) for name, how in BUILDS.items()]
     one, other = sites
     differing = sorted(name for name in one | other if one.get(name) != other.get(name))
@@ -33,8 +36,7 @@ def main():
 
 
 def build(clone, command, seed):
-    """Clone the book, build it, and return the digests of what readers get."""
-    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+    """Build a clone; return the digests of what readers get."""
     environment = {**os.environ, "PYTHONPATH": str(clone / "code"), "PYTHONHASHSEED": seed}
     subprocess.run(command, cwd=clone, env=environment, check=True)
     return files(clone / "_build", "html", "notebooks")

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from pygments.formatters import HtmlFormatter
+from pypinyin import lazy_pinyin, load_phrases_dict
 
 from scispaces_book.math import PRELOAD
 from scispaces_book.page_nodes import book_chapters
@@ -38,6 +39,8 @@ document.documentElement.dataset.theme = (() => {
   return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 })();"""
 """Sets the colours before the first paint."""
+
+load_phrases_dict({"重参数": [["chóng"], ["cān"], ["shù"]]})
 
 
 def _hash(script):
@@ -109,6 +112,26 @@ def code_colours():
     return "\n".join(kept)
 
 
+def by_sound(index):
+    """Return Sphinx's index with Chinese terms by their pinyin among the Latin ones.
+
+    Parameters
+    ----------
+    index : list of (str, list of (str, object))
+        Initial, and its terms with what is known of them.
+    """
+    found = {}
+    for _, terms in index:
+        for name, known in terms:
+            sound = " ".join(lazy_pinyin(name)).lower()
+            initial = sound[0].upper() if "a" <= sound[0] <= "z" else "符号"
+            found.setdefault(initial, []).append((sound, name, known))
+    return [
+        (initial, [(name, known) for _, name, known in sorted(found[initial], key=lambda t: t[:2])])
+        for initial in sorted(found, key=lambda initial: (initial != "符号", initial))
+    ]
+
+
 def extra_pages(app):
     """Yield the pages that no source stands for."""
     yield "search", {"title": "搜索"}, "search.html"
@@ -140,6 +163,8 @@ def add_context(app, pagename, templatename, context, doctree):
         side: bool(docname) and pagename in series and series[pagename] == series.get(docname)
         for side, docname in (("prev", before), ("next", after))
     }
+    if "genindexentries" in context:
+        context["genindexentries"] = by_sound(context["genindexentries"])
     if "body" in context:
         context["body"] = fold(context["body"]).replace(DEPRECATED, 'role="listitem"')
 

@@ -12,6 +12,7 @@ from scispaces.style import THEME
 from scispaces_book.addresses import CARD, CARD_BYTES, card
 from scispaces_book.changes import changes
 from scispaces_book.concept_map import depths, drawing, lines_of
+from scispaces_book.page import by_sound
 from scispaces_book.search import indexed, plain, spaced
 
 NEEDS = {"a": [], "b": ["a"], "c": ["a", "b"], "d": []}
@@ -24,6 +25,18 @@ def test_a_chapter_stands_right_of_all_that_it_needs():
 def test_chapters_that_need_each_other_stop_the_build():
     with pytest.raises(SphinxError, match="in a circle: a → b → a"):
         depths({"a": ["b"], "b": ["a"]})
+
+
+def test_the_index_goes_by_sound():
+    terms = ["重参数", "score", "行列式", "1-形式", "得分", "Δ", "Hessian"]
+    index = [("?", [(term, None) for term in terms])]
+    assert [(initial, [name for name, _ in found]) for initial, found in by_sound(index)] == [
+        ("符号", ["1-形式", "Δ"]),
+        ("C", ["重参数"]),
+        ("D", ["得分"]),
+        ("H", ["行列式", "Hessian"]),
+        ("S", ["score"]),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -36,16 +36,17 @@
     block.append(copy);
   }
   // A formula, table or piece of code that is wider than its box is a stop for the keyboard, and
-  // says where it goes on.
-  const settle = (box) => {
-    const hidden = box.scrollWidth - box.clientWidth;
-    box.classList.toggle("more-before", hidden > 1 && box.scrollLeft > 1);
-    box.classList.toggle("more-after", hidden > 1 && box.scrollLeft < hidden - 1);
-    box.style.overflowX = hidden > 1 ? "" : "hidden"; // a rounded pixel is nothing to scroll to
-    if (hidden > 1) box.tabIndex = 0;
+  // says where it goes on.  All are measured before any is marked, so that the page is laid out once.
+  const measure = (box) => ({ box, hidden: box.scrollWidth - box.clientWidth, at: box.scrollLeft });
+  const mark = ({ box, hidden, at }) => {
+    const wide = hidden > 1; // a rounded pixel is nothing to scroll to
+    box.classList.toggle("more-before", wide && at > 1);
+    box.classList.toggle("more-after", wide && at < hidden - 1);
+    box.style.overflowX = wide ? "" : "hidden";
+    if (wide) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
     if (box.tagName === "TABLE") return; // it keeps its own role
-    if (hidden > 1) {
+    if (wide) {
       box.setAttribute("role", "group");
       box.setAttribute("aria-label", "可左右滚动");
     } else {
@@ -53,11 +54,12 @@
       box.removeAttribute("aria-label");
     }
   };
-  const boxes = document.querySelectorAll(".math-scroll, pre, table");
-  const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => settle(target)));
+  const settle = (boxes) => boxes.map(measure).forEach(mark);
+  const boxes = [...document.querySelectorAll(".math-scroll, pre, table")];
+  const observer = new ResizeObserver((entries) => settle(entries.map(({ target }) => target)));
   for (const box of boxes) {
     observer.observe(box);
-    box.addEventListener("scroll", () => settle(box), { passive: true });
+    box.addEventListener("scroll", () => settle([box]), { passive: true });
   }
-  document.fonts.ready.then(() => boxes.forEach(settle));
+  document.fonts.ready.then(() => settle(boxes));
 }

@@ -8,6 +8,7 @@ rules that occur, and fonts with the glyphs that occur, are made from the instal
 What KaTeX cannot typeset as LaTeX would stops the build.
 """
 
+import atexit
 import functools
 import html
 import importlib.metadata
@@ -86,6 +87,8 @@ def _context():
     # waits forever: a child makes its own and leaves that of its parent alone.
     if os.getpid() not in _contexts:
         context = MiniRacer()
+        # Before Python stops the thread that closing waits for, or the process may never end.
+        atexit.register(context.close)
         context.eval(_installed("sphinxcontrib-katex", "katex.min.js")[0].read_text("utf-8"))
         context.eval("""
             function typeset(tex, displayMode) {

@@ -5,14 +5,15 @@ where the two disagree a phrase is not found.  So no dictionary is asked: each H
 word here, and `static/search.js` looks for the characters of a phrase in a row.
 """
 
-import asyncio
 import re
 import shutil
+import subprocess
+import sys
+import tempfile
 import unicodedata
 from contextlib import suppress
 from pathlib import Path
 
-from pagefind.index import PagefindIndex
 from sphinx.util import logging
 
 from scispaces_book.page import part_captions
@@ -107,30 +108,25 @@ def write_index(app, exception):
     """Write the index of all pages but those with ``nosearch`` in their front matter."""
     if exception or app.builder.name != "html" or not app.config.scispaces_search:
         return
-    pages = {}
-    for docname, part in part_captions(app.env).items():
-        if "nosearch" not in app.env.metadata[docname]:
-            uri = app.builder.get_target_uri(docname)
-            html = Path(app.outdir, uri).read_text(encoding="utf-8")
-            pages[uri] = indexed(html, part)
     folder = Path(app.outdir, FOLDER)
     shutil.rmtree(folder, ignore_errors=True)
-    asyncio.run(_write(pages, folder))
+    with tempfile.TemporaryDirectory() as site:
+        for docname, part in part_captions(app.env).items():
+            if "nosearch" not in app.env.metadata[docname]:
+                uri = app.builder.get_target_uri(docname)
+                html = Path(app.outdir, uri).read_text(encoding="utf-8")
+                page = Path(site, uri)
+                page.parent.mkdir(parents=True, exist_ok=True)
+                page.write_text(indexed(html, part), encoding="utf-8")
+        # Not its Python API, which kills the service while it may still be writing.
+        command = [sys.executable, "-m", "pagefind", "--silent", "--keep-index-url"]
+        command += ["--site", site, "--output-path", folder]
+        # English stems for English words, and no dictionary for Chinese.
+        command += ["--force-language", "en", "--exclude-selectors", ", ".join(LEFT_OUT)]
+        subprocess.run(command, check=True)
     for pattern in UNUSED:
         for file in folder.glob(pattern):
             file.unlink()
-
-
-async def _write(pages, folder):
-    config = {
-        # English stems for English words, and no dictionary for Chinese.
-        "force_language": "en",
-        "exclude_selectors": list(LEFT_OUT),
-        "output_path": str(folder),
-    }
-    async with PagefindIndex(config=config) as index:
-        for uri, html in pages.items():
-            await index.add_html_file(content=html, url=uri)
 
 
 def setup(app):

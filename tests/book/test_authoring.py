@@ -65,7 +65,7 @@ $|T|$ | 温差$|T - T_0|$
 ANGLES = (
     FRONT.format(post="夹角", series="", needs="")
     + """(angles)=
-# 夹角$\\theta$的分布
+# 夹角θ的分布
 
 ## 圆周
 
@@ -159,7 +159,7 @@ def test_the_lines_under_the_title(book):
     assert about["原文"].a["href"] == "https://kexue.fm/archives/1"
     assert about["系列"].get_text().strip() == "《茶》之2"
     # A chapter of the book is a link with its title, another slug is plain text.
-    assert about["预备"].get_text().strip() == r"exponentials、夹角\(\theta\)的分布"
+    assert about["预备"].get_text().strip() == "exponentials、夹角θ的分布"
     assert [a["href"] for a in about["预备"].select("a")] == ["../mathematics/angles.html"]
     assert about["阅读"].get_text().strip() == "约3分钟"
     heading = soup.find("h1")
@@ -175,7 +175,7 @@ def test_the_lines_at_the_end(book):
     assert details.summary.get_text() == "引用本章"
     entry = details.pre.get_text()
     assert entry.startswith("@incollection{scispaces-angles,\n  author = {编者},\n")
-    assert r"title = {夹角$\theta$的分布}" in entry
+    assert "title = {夹角θ的分布}" in entry
     assert "year = {2026}" in entry
     assert "url" not in entry
     assert "系列" not in fields(soup, ".chapter-about:not(.chapter-after)")
@@ -259,7 +259,7 @@ def test_notation_of_the_book(book):
     tau = soup.select("dl.symbols > dd")[2]
     assert [line.get_text() for line in tau.select("p")] == [
         "时间常数　茶的温度",
-        r"圆周率的两倍　夹角\(\theta\)的分布",
+        "圆周率的两倍　夹角θ的分布",
     ]
     links = [link["href"] for link in tau.select("a")]
     assert links == ["../physics/tea.html", "../mathematics/angles.html"]

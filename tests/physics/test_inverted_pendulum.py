@@ -114,9 +114,11 @@ def test_other_phase_of_the_drive():
 
 
 @pytest.mark.verifies("eq-inverted-pendulum-mathieu", by="library")
-@given(st.floats(-0.5, 1.5), st.floats(0, 1.2))
+@given(st.integers(-50, 150), st.integers(0, 120))
 @settings(max_examples=15, deadline=None)
 def test_trace_agrees_with_scipy(a, q):
+    a, q = a / 100, q / 100  # scipy divides 0 by 0 where a rate is 1e-160
+
     def rates(tau, y):
         return [y[1], (2 * q * math.cos(2 * tau) - a) * y[0]]
 

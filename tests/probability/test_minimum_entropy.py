@@ -227,7 +227,11 @@ def test_merging_keeps_the_text(tokens, n, criterion):
             assert value == count
         before, tokens = tokens, merge_pair(tokens, pair)
         if criterion == "gain":
-            assert_allclose(len(before) * value, nats(before) - nats(tokens), atol=1e-10)
+            drop = nats(before) - nats(tokens)
+            if "".join(pair) in before:  # then two different tokens become one, which saves more
+                assert drop >= len(before) * value - 1e-10
+            else:
+                assert_allclose(len(before) * value, drop, atol=1e-10)
     assert tokens == merged
 
 

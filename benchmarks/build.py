@@ -70,11 +70,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--counts", type=int, nargs="+", default=[10, 40, 160, 640])
     options = parser.parse_args()
+    growth = []
     with tempfile.TemporaryDirectory() as scratch:
         book = book_rows(Path(scratch, "book"))
-        growth = [growth_row(Path(scratch), count) for count in options.counts]
         peak = peak_rows(Path(scratch, "frames"))
-    RESULT.write_text(table(book, growth, peak), encoding="utf-8")
+        for count in options.counts:
+            growth.append(growth_row(Path(scratch), count))
+            # Each time, so that a run that is cut short leaves what it has measured.
+            RESULT.write_text(table(book, growth, peak), encoding="utf-8")
     print(RESULT.read_text(encoding="utf-8"))
 
 

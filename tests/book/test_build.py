@@ -310,6 +310,14 @@ def test_faults_of_a_page_stop_the_build(book, text, complaint):
     assert files(book / "_build" / "html") == site
 
 
+def test_what_is_printed_in_pieces_is_stored_in_one(book):
+    cell = 'print("甲", end="", flush=True)\nimport time; time.sleep(0.3)\nprint("乙", flush=True)'
+    append(book / "chapters" / "part" / "two.md", f"\n```{{code-cell}} ipython3\n{cell}\n```\n")
+    status, output = build(book)
+    assert status == 0, output
+    assert "甲乙" in page(book, "two")
+
+
 def test_slow_chapter_stops_the_build(book):
     chapter = book / "chapters" / "part" / "two.md"
     append(chapter, "\n```{code-cell} ipython3\nprint(2)\n```\n")

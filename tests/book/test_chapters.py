@@ -1,5 +1,6 @@
 """Every chapter meets the bar, and the bar notices a chapter that does not."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -70,6 +71,15 @@ def test_outputs(page, rule):
 @every_chapter
 def test_built_page(page):
     refuse(page_faults(page, built_page(ROOT, page)))
+
+
+def test_the_index_has_chinese_terms_under_both_names():
+    refuse(
+        f"{path.relative_to(ROOT)}: {{index}}`{term}` needs <pair: Chinese; English>"
+        for path in sorted(ROOT.glob("chapters/**/*.md"))
+        for term in re.findall(r"\{index\}`([^`]*)`", path.read_text(encoding="utf-8"))
+        if not term.isascii() and "<pair: " not in term
+    )
 
 
 def test_no_prompt_stands_twice():

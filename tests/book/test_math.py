@@ -1,6 +1,8 @@
 """Formulas are typeset while the book is built, and a wrong one stops the build."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from bs4 import BeautifulSoup
@@ -73,6 +75,17 @@ def test_render_gives_one_formula():
     assert render("x^2") == found
     with pytest.raises(ValueError, match="nosuchmacro"):
         render("\\nosuchmacro")
+
+
+def test_a_process_closes_its_v8_before_it_ends():
+    """Closed later, V8 waits for a thread that Python has stopped, now and then for ever."""
+    told = (
+        "import atexit, threading; tell = lambda: print(threading.active_count());"
+        "atexit.register(tell);"  # runs after what is registered later
+        "from scispaces_book.math import render; render('x'); tell()"
+    )
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, timeout=60, check=True)
+    assert done.stdout.split() == [b"2", b"1"]
 
 
 def test_blocks_with_several_lines():

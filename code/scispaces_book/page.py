@@ -9,14 +9,19 @@ import hashlib
 import html
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 from pygments.formatters import HtmlFormatter
 from pypinyin import lazy_pinyin, load_phrases_dict
+from sphinx.util import logging
+from sphinx.util.images import get_image_size
 
 from scispaces_book.math import PRELOAD
 from scispaces_book.page_nodes import book_chapters
 
 __all__ = ["part_captions", "setup"]
+
+logger = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 STOCK = (
@@ -166,7 +171,8 @@ def add_context(app, pagename, templatename, context, doctree):
     if "genindexentries" in context:
         context["genindexentries"] = by_sound(context["genindexentries"])
     if "body" in context:
-        context["body"] = fold(context["body"]).replace(DEPRECATED, 'role="listitem"')
+        body = fold(context["body"]).replace(DEPRECATED, 'role="listitem"')
+        context["body"] = keep_room(body, app)
 
 
 def parts(app, pagename):
@@ -271,6 +277,34 @@ def fold(body):
             + body[end + len("</div>") :]
         )
     return body
+
+
+PICTURE = re.compile(r'<img (?![^>]*\bwidth=)(?=[^>]*\bsrc="[^"]*_images/([^"]+)")')
+
+
+def keep_room(body, app):
+    """Return HTML whose pictures say how large they are, so that text below them stands still.
+
+    Parameters
+    ----------
+    body : str
+    app : sphinx.application.Sphinx
+
+    Returns
+    -------
+    str
+    """
+    sources = {name: source for source, name in app.builder.images.items()}
+
+    def sized(match):
+        source = sources[unquote(match[1])]
+        size = get_image_size(Path(app.srcdir, source))
+        if size is None:
+            logger.warning("%s does not say its width and height", source, type="scispaces")
+            return match[0]
+        return f'<img width="{size[0]}" height="{size[1]}" '
+
+    return PICTURE.sub(sized, body)
 
 
 def setup(app):

@@ -53,6 +53,7 @@ def test_pictures_and_formulas_stand_without_scripts(browser, server, name):
             for controls in figure.locator(".explorer-controls").all():
                 assert not controls.is_visible()
             assert figure.locator("figcaption").is_visible()
+        assert page.locator(":not(.explorer-picture) > img:not([width][height])").count() == 0
         for formula in page.locator("article > section > p .katex-html").all()[:20]:
             assert formula.bounding_box()["width"] > 0
 

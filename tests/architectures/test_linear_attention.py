@@ -381,6 +381,22 @@ def test_numbers_quoted_in_the_chapter():
     assert_allclose(sharp, 0.908, atol=5e-4)
     assert_allclose(2 / 17, 0.118, atol=5e-4)
     assert_allclose(18.5 / 33.5, 0.552, atol=5e-4)
+    # Divided by the root of d as softmax is, the second order is flat.
+    q, k, _ = np.random.default_rng(0).standard_normal((3, 200, 8))
+    flat = attention_matrix(q / 8**0.25, k / 8**0.25, "taylor2")
+    sharp = attention_matrix(q, k, "taylor2")
+    for weights, entropy in ((flat, 5.050), (sharp, 4.748)):
+        assert_allclose(scipy.special.entr(weights).sum(axis=1).mean(), entropy, atol=5e-4)
+    q, k = np.random.default_rng(1).standard_normal((2, 64, 32))[..., :8]
+    assert_allclose(softmax_attention(q, k, np.eye(64))[0].max(), 0.091, atol=5e-4)
+    assert_allclose(attention_matrix(q, k)[0].max(), 0.027, atol=5e-4)
+    # Keys of the recall: how alike the features of two are, and of one with itself.
+    keys = np.random.default_rng(3).normal(size=(128, 32))
+    features = feature_map(10**0.5 * keys / np.linalg.norm(keys, axis=1, keepdims=True), "elu1")
+    alike = features @ features.T
+    own = np.trace(alike) / 128
+    other = (alike.sum() - np.trace(alike)) / (128 * 127)
+    assert 0.8 < other / own < 0.9
 
 
 @pytest.mark.parametrize(

@@ -294,6 +294,26 @@ def test_lines_of_the_toy_language():
             assert [tuple(map(int, word)) for word in words] in language
 
 
+def test_what_a_reader_of_letters_can_reach():
+    # Lines begin with a phrase, and no phrase begins another: what was read tells where one is.
+    language = toy_language(np.random.default_rng(0))
+    phrases = [tuple(letter for word in phrase for letter in word) for phrase in language]
+    reached, surprise = {(): 1.0}, []
+    for _ in range(40):
+        after, mean = {}, 0.0
+        for read, chance in reached.items():
+            letters = [p[len(read)] for p in phrases if p[: len(read)] == read]
+            for letter in set(letters):
+                share = letters.count(letter) / len(letters)
+                mean -= chance * share * math.log(share)
+                now = (*read, letter)
+                now = () if now in phrases else now
+                after[now] = after.get(now, 0.0) + chance * share
+        reached = after
+        surprise.append(mean)
+    assert_allclose(np.mean(surprise[1:]), 0.236, atol=5e-4)
+
+
 def recovered(language, params, cut, rng=None):
     """Share of the words, and of the phrases, that are constituents of pairs of phrases."""
     letters, starts = toy_lines(language, np.random.default_rng(100), 64, 40)

@@ -332,6 +332,10 @@ def test_numbers_quoted_in_the_chapter():
     assert_allclose(300_176_768 / 77_442_432, 3.9, atol=0.05)
     assert_allclose(512 / 114, 4.5, atol=0.05)
     assert 2 * 3072 == 3 * 2048
+    # BERT base: 12 layers of 4 maps with biases, 2 feed-forward maps with biases, 2 norms.
+    width, inner = 768, 3072
+    layer = 4 * (width**2 + width) + 2 * width * inner + inner + width + 4 * width
+    assert 12 * layer == 85_054_464
     assert 2 * 2048 > 3 * 1024
 
 

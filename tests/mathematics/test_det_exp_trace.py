@@ -129,6 +129,12 @@ def test_expm_agrees_with_mpmath():
         exact = mpmath.expm(mpmath.matrix(MOLER.tolist()))
         exact = np.array(exact.tolist(), dtype=float)
     assert_allclose(expm(MOLER), exact, rtol=1e-9)
+    # The series has terms near ten million, sums near five million, and ends near one.
+    sums = np.array([expm_series(MOLER, n) for n in range(1, 61)])
+    assert_allclose(np.abs(np.diff(sums, axis=0)).max(), 9.30e6, rtol=1e-3)
+    assert_allclose(np.abs(sums).max(), 4.72e6, rtol=1e-3)
+    assert 1e-9 < np.abs(sums[-1] - exact).max() < 1e-7
+    assert np.linalg.cond(exact) > np.exp(16)
 
 
 @pytest.mark.verifies("eq-det-exp-trace-diagonal", by="property")

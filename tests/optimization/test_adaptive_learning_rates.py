@@ -424,6 +424,14 @@ def test_convergence_is_a_mirage():
 
 
 def test_numbers_quoted_in_the_chapter():
+    # Around these steps of the mirage the effective rate passes 1 / k, then 2 / k.
+    g2 = np.square(rmsprop(lambda t: t, 1.0, lr=0.1, eps=0, steps=60)[:, 0])
+    average, rates = 0.0, []
+    for square in g2[:-1]:
+        average = 0.9 * average + 0.1 * square
+        rates.append(0.1 / math.sqrt(average))
+    assert [np.argmax(np.array(rates) > edge) + 1 for edge in (1, 2)] == [31, 44]
+    assert 1000 / 2 * math.log(20) == pytest.approx(1498, abs=0.5)
     # The floor that eps = 1e-7 inside the root sets.
     assert_allclose(math.sqrt(1e-7), 3.2e-4, rtol=0.02)
     path = rmsprop(lambda t: 1e-5 * t, 1.0, 0.01, 0.9, 1e-7, 1)

@@ -474,6 +474,27 @@ def train(seed, normalise, lr, steps=200):
     return np.mean(off**2) / 2
 
 
+def test_only_the_mean_couples():
+    # The smallest eigenvalue of six features does not see their units, only their means.
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(200, 6)) * [1, 0.5, 3, 0.2, 2, 1] + [5, -3, 10, 0, 20, 1]
+    mean, spread = data.mean(axis=0), data.std(axis=0)
+    expected = {
+        "raw": (data, 532, 5.88e-3),
+        "divided": (data / spread, None, 5.89e-3),
+        "centred": (data - mean, 9.3, 4.1e-2),
+    }
+    for x, largest, smallest in expected.values():
+        if largest:
+            assert_allclose(smoothness(x), largest, rtol=6e-3)
+        assert_allclose(smoothness(x) / condition_number(x), smallest, rtol=1e-2)
+    for x in (data, data / spread):
+        corner = np.linalg.inv(second_moment(x, fit_intercept=True))[-1, -1]
+        assert_allclose(corner, 169, atol=0.5)
+        inverse = np.linalg.inv(np.cov(x.T, bias=True))
+        assert_allclose(corner, 1 + x.mean(axis=0) @ inverse @ x.mean(axis=0), rtol=1e-9)
+
+
 def test_training_run_of_the_chapter():
     plain = {lr: [train(s, False, lr) for s in range(3)] for lr in (0.1, 0.2, 0.4)}
     normal = {lr: [train(s, True, lr) for s in range(3)] for lr in (0.1, 0.3, 0.5, 0.8)}

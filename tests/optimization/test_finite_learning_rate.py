@@ -40,6 +40,16 @@ def symbols():
     return a, b, y, lr, loss
 
 
+@pytest.mark.parametrize(
+    ("lr", "explicit", "ratio"), [(0.01, 6.5e-4, 1.04), (0.1, 5.5e-3, 1.53), (0.3, 8.3e-3, 4.31)]
+)
+def test_explicit_and_implicit_penalty(lr, explicit, ratio):
+    none = math.hypot(START[0] ** 2 - START[1] ** 2, 2)
+    gain = none - np.sum(gradient_flow(product_field(lr, 1), START, [60.0])[-1] ** 2)
+    assert_allclose(gain, explicit, rtol=0.05)
+    assert_allclose((none - np.sum(train_product(START, lr)[0] ** 2)) / gain, ratio, rtol=0.01)
+
+
 @pytest.mark.verifies("eq-finite-learning-rate-field", by="closed form")
 @pytest.mark.verifies("eq-finite-learning-rate-second", by="closed form")
 def test_modified_gradient_by_hand():

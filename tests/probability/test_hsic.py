@@ -494,11 +494,12 @@ def test_numbers_quoted_in_the_chapter():
     # A circle of 80 points: blind at one width, clear at another.
     angle = np.random.default_rng(0).uniform(0, 2 * np.pi, 80)
     x, y = np.cos(angle), np.sin(angle)
-    blurred = permutation_test(*(rbf_kernel(v, 1.0) for v in (x, y)), 999, 0)[1]
-    clear = permutation_test(*(rbf_kernel(v, 0.4) for v in (x, y)), 999, 0)[1]
-    print(blurred, clear)
-    assert clear == 0.001
-    assert 0.02 < blurred < 0.1
+    for sigma, p in ((1.0, 0.033), (0.7, 0.002), (0.4, 0.001)):
+        found = permutation_test(*(rbf_kernel(v, sigma) for v in (x, y)), 999, 0)[1]
+        assert_allclose(found, p, rtol=0, atol=1e-12)
+    assert all(
+        0.65 < np.median(np.abs(v[:, None] - v)[np.triu_indices(80, 1)]) < 0.8 for v in (x, y)
+    )
 
 
 # --- refusals

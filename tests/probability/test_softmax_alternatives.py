@@ -226,6 +226,8 @@ def test_where_the_zeros_begin(alpha):
 def test_two_classes(gap):
     hard = np.clip((1 + gap) / 2, 0, 1)
     assert_allclose(sparsemax([gap, 0.0])[0], hard, rtol=0, atol=1e-14)
+    # Shares are square roots here: near zero they keep half the digits.
+    assert_allclose(entmax([gap, 0.0], 3.0)[0], np.clip(0.5 + gap, 0, 1), rtol=0, atol=1e-7)
     assert_allclose(
         perturb_max([gap, 0.0], "normal")[0], scipy.stats.norm.cdf(gap / math.sqrt(2)), atol=1e-11
     )
@@ -337,6 +339,16 @@ def test_when_training_stops(alpha, expected):
 
 def test_sparsemax_stops():
     assert descend(2.0, 60, (60,))[60] < 1e-15
+
+
+@pytest.mark.parametrize(("alpha", "share"), [(2.0, 1.0), (3.0, 4 / 3)])
+def test_from_two_on_the_gap_shrinks_by_a_factor(alpha, share):
+    x, gaps = np.zeros(4), []
+    for _ in range(200):
+        x = x - 0.05 * (entmax(x, alpha) - np.eye(4)[0])
+        gaps.append(1 / (alpha - 1) - (x[0] - x[1]))
+    assert 0 < gaps[-1] < 1e-3
+    assert_allclose(gaps[-1] / gaps[-2], 1 - 0.05 * share, rtol=1e-4)
 
 
 @pytest.mark.verifies("eq-softmax-alternatives-taylor", by="property")

@@ -263,7 +263,7 @@ def front_matter_faults(page):
     return faults
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=4096)
 def _read(path, text):
     return Page(path, _front_matter(text), text, tuple(_blocks(text, 0)))
 

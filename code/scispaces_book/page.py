@@ -163,7 +163,7 @@ def add_context(app, pagename, templatename, context, doctree):
     context["parts"] = parts(app, pagename)
     context["summary"] = app.env.metadata.get(pagename, {}).get("summary", "")
     _, before, after = app.builder.relations.get(pagename, (None, None, None))
-    series = series_of_chapters(app)
+    series = series_of_chapters(app.env)
     context["series_goes_on"] = {
         side: bool(docname) and pagename in series and series[pagename] == series.get(docname)
         for side, docname in (("prev", before), ("next", after))
@@ -202,16 +202,13 @@ def parts(app, pagename):
     return result
 
 
-def series_of_chapters(app):
-    """Return the name of the series of each chapter that belongs to one; read once a build."""
-    known = app.builder.__dict__
-    if "scispaces_series" not in known:
-        known["scispaces_series"] = {
-            docname: chapter.front["series"]["name"]
-            for docname, chapter in book_chapters(app.env).items()
-            if "series" in chapter.front
-        }
-    return known["scispaces_series"]
+def series_of_chapters(env):
+    """Return the name of the series of each chapter that belongs to one."""
+    return {
+        docname: chapter.front["series"]["name"]
+        for docname, chapter in book_chapters(env).items()
+        if "series" in chapter.front
+    }
 
 
 def part_captions(env):

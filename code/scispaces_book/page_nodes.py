@@ -13,17 +13,22 @@ __all__ = [
     "chapter_link",
     "equation_link",
     "fields",
+    "forget_chapters",
     "joined",
     "listed",
     "stale",
     "test_address",
 ]
 
+GATHERED = "scispaces_chapters"
+"""The builder's attribute that holds the chapters."""
+
 
 def book_chapters(env):
     """Return the chapters of the book by docname, in the order of its table of contents.
 
-    A chapter with faults in its front matter, which are warnings, is left out.
+    A chapter with faults in its front matter, which are warnings, is left out.  Every page asks,
+    so they are gathered once a build, when all pages have been read.
 
     Parameters
     ----------
@@ -33,6 +38,18 @@ def book_chapters(env):
     -------
     dict of str to Page
     """
+    known = vars(env.app.builder)
+    if GATHERED not in known:
+        known[GATHERED] = _gathered(env)
+    return known[GATHERED]
+
+
+def forget_chapters(app, env, docnames):
+    """Gather the chapters anew: the next build of this application begins to read."""
+    vars(app.builder).pop(GATHERED, None)
+
+
+def _gathered(env):
     order, seen = [], set()
 
     def walk(docname):

@@ -348,7 +348,8 @@ def test_from_two_on_the_gap_shrinks_by_a_factor(alpha, share):
         x = x - 0.05 * (entmax(x, alpha) - np.eye(4)[0])
         gaps.append(1 / (alpha - 1) - (x[0] - x[1]))
     assert 0 < gaps[-1] < 1e-3
-    assert_allclose(gaps[-1] / gaps[-2], 1 - 0.05 * share, rtol=1e-4)
+    # What the share leaves out is of the next order in the gap.
+    assert_allclose(gaps[-1] / gaps[-2], 1 - 0.05 * share, rtol=1e-3)
 
 
 @pytest.mark.verifies("eq-softmax-alternatives-taylor", by="property")

@@ -26,7 +26,6 @@ from scispaces_book.page_nodes import (
     chapter_link,
     equation_link,
     fields,
-    forget_chapters,
     joined,
     listed,
     stale,
@@ -301,7 +300,6 @@ def setup(app):
     app.add_directive("notation-list", NotationList)
     app.add_node(notation_list)
     app.add_post_transform(ChapterFrame)
-    app.connect("env-before-read-docs", forget_chapters)
     app.connect("env-before-read-docs", check_sources)
     app.connect("env-purge-doc", purge)
     app.connect("env-merge-info", merge)

@@ -277,6 +277,7 @@ def fold(body):
 
 
 PICTURE = re.compile(r'<img (?![^>]*\bwidth=)(?=[^>]*\bsrc="[^"]*_images/([^"]+)")')
+"""A picture that does not say its size."""
 
 
 def keep_room(body, app):

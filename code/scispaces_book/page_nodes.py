@@ -13,7 +13,6 @@ __all__ = [
     "chapter_link",
     "equation_link",
     "fields",
-    "forget_chapters",
     "joined",
     "listed",
     "stale",
@@ -42,11 +41,6 @@ def book_chapters(env):
     if GATHERED not in known:
         known[GATHERED] = _gathered(env)
     return known[GATHERED]
-
-
-def forget_chapters(app, env, docnames):
-    """Gather the chapters anew: the next build of this application begins to read."""
-    vars(app.builder).pop(GATHERED, None)
 
 
 def _gathered(env):

@@ -355,17 +355,22 @@ def test_one_vote_makes_a_capsule_sure_of_itself():
     assert_allclose(sure, [1 / (1 + 1e-2), 1 / (1 + 1e-8)], rtol=1e-12)
 
 
-def faces(q, draws=20):
-    rows = []
-    for seed in range(draws):
-        rng = np.random.default_rng(seed)
-        view, W = rng.normal(size=(4, 4)), rng.normal(size=(5, 2, 4, 4))
-        votes = capsule_votes(view @ np.linalg.inv(W[:, 0]), W)
-        noise = np.where(np.arange(5) < q, 0.5, 0.02)[:, None, None]
-        votes = votes + noise * rng.normal(size=votes.shape)
-        found = em_routing(votes, np.ones(5), 0, 0, 3, 0.01, 1e-4)
-        rows.append([*found.activation, np.linalg.norm(found.pose[0] - view.ravel()) / 4])
-    return np.mean(rows, axis=0)
+def face(q, seed):
+    """Route one draw with `q` bad parts; return what comes out, and the view."""
+    rng = np.random.default_rng(seed)
+    view, W = rng.normal(size=(4, 4)), rng.normal(size=(5, 2, 4, 4))
+    votes = capsule_votes(view @ np.linalg.inv(W[:, 0]), W)
+    noise = np.where(np.arange(5) < q, 0.5, 0.02)[:, None, None]
+    votes = votes + noise * rng.normal(size=votes.shape)
+    return em_routing(votes, np.ones(5), 0, 0, 3, 0.01, 1e-4), view.ravel()
+
+
+def faces(q):
+    draws = [face(q, seed) for seed in range(20)]
+    return np.mean(
+        [[*found.activation, np.linalg.norm(found.pose[0] - view) / 4] for found, view in draws],
+        axis=0,
+    )
 
 
 def test_faces():
@@ -382,7 +387,20 @@ def test_faces():
     assert table[1, 2] < 0.03
 
 
+@pytest.mark.parametrize(("q", "gone"), [(1, {1: 20}), (2, {0: 4, 1: 16})])
+def test_one_bad_vote_leaves_and_never_two(q, gone):
+    found = {}
+    for seed in range(20):
+        share = face(q, seed)[0].assignment[:, 0]
+        assert np.all(share[q:] > 0.5)  # the good votes stay together
+        left = int(np.sum(share[:q] < 0.5))
+        found[left] = found.get(left, 0) + 1
+    assert found == gone
+
+
 def test_numbers_quoted_in_the_chapter():
+    # A capsule of one vote, at the floor of the variance.
+    assert_allclose(1 / (1 + math.exp(-0.01 * 16 * math.log(100))), 0.676, atol=5e-4)
     assert 32 * 32 * 256 == 262144
     assert 32 * 32 * 16 == 16384
     first = em_routing(VOTES, A_IN, 0, 1, 1, 0.5)

@@ -7,11 +7,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
+
+from scispaces_book import page_nodes
+from scispaces_book.page import keep_room
 
 CONF = """
 extensions = ["myst_nb", "scispaces_book.authoring", "scispaces_book.verification"]
@@ -309,6 +313,26 @@ def test_pages_follow_changes_elsewhere(book):
     pages = book.root / "_build/html/chapters/appendix"
     assert "test_tau" in (pages / "verification.html").read_text(encoding="utf-8")
     assert "茶有多烫" in (pages / "notation.html").read_text(encoding="utf-8")
+
+
+def test_chapters_are_gathered_once_a_build(book, monkeypatch):
+    read = []
+    real = page_nodes.read_page
+    monkeypatch.setattr(page_nodes, "read_page", lambda *a: read.append(a[0]) or real(*a))
+    book.build()
+    assert read
+    assert len(read) == len(set(read))
+
+
+@pytest.mark.parametrize("size", ['width="30" height="20"', ""])
+def test_pictures_say_their_size(tmp_path, size):
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 30 20"/>'
+    tmp_path.joinpath("格.svg").write_text(svg, encoding="utf-8")
+    app = SimpleNamespace(srcdir=tmp_path, builder=SimpleNamespace(images={"格.svg": "格.svg"}))
+    body = '<p>1</p><img alt="一格" src="../_images/%E6%A0%BC.svg" /><p>2</p>'
+    sized = body.replace("<img ", f"<img {size} ") if size else body
+    assert keep_room(body, app) == sized
+    assert keep_room(sized, app) == sized
 
 
 def test_parallel_reading_gathers_the_same(book):

@@ -320,7 +320,21 @@ def test_with_accumulation_leaves_its_argument():
     assert with_accumulation(copy, 1).gradient_accumulation_steps is None
 
 
+@pytest.mark.parametrize(("k", "lr", "momentum"), [(4, 0.1, 0.9), (4, 0.02, 0.9), (8, 0.05, 0.5)])
+def test_rate_zero_is_a_recurrence_with_a_larger_determinant(k, lr, momentum):
+    curvature = 1.3
+    path = accum_stream(
+        lambda i, x: curvature * x, 1.0, 12 * k, k, lr, momentum, strategy="lr_zero"
+    )
+    x = path[k::k]
+    determinant = momentum + (k - 1) / 2 * lr * curvature
+    trace = 1 + determinant - lr * curvature * (k - 1)
+    # The velocity decays by 1e-7 a step in between.
+    assert_allclose(x[2:], trace * x[1:-1] - determinant * x[:-2], rtol=0, atol=1e-5)
+
+
 def test_numbers_quoted_in_the_chapter():
+    assert_allclose(0.9 + 3 / 2 * 0.1, 1.05)
     assert_allclose(np.mean([2, 3, 4, 6, 7, 8]), 5)
     assert 10 * 1000 // 10 // 10 == 10 * 1000 // 100 == 100  # exercise: updates
     assert_allclose(np.log(8), 2.08, atol=5e-3)

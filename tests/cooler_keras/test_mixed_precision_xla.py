@@ -390,6 +390,10 @@ def test_bytes_of_a_parameter():
 
 
 def test_numbers_quoted_in_the_chapter():
+    # A thousand tenths in float16: what each addition adds to sums from 16 to 64, and above.
+    for low, high, added in ((16, 64, 0.09375), (64, 105, 0.125)):
+        sums = np.arange(low + 1, high, dtype=np.float16)
+        assert set((sums + np.float16(0.1)) - sums) == {np.float16(added)}
     assert_allclose(2 - 2.0**-11 / 1e-3, 1.5117, atol=5e-5)
     for power, end in ((-2.5, 1.0), (-2.25, 1.30)):
         walk = sgd_in_format(lambda x: x - 2, 1, 10.0**power, 3000, "bfloat16", False)

@@ -347,6 +347,11 @@ def test_experiment(masked):
 
 
 def test_numbers_quoted_in_the_chapter():
+    # Sums of digits 1 to 9, divided by the mean length in place of the length, which is 3 to 8.
+    lengths = np.arange(3, 9)
+    variance = np.var(np.arange(1, 10))
+    assert_allclose(variance, 20 / 3)
+    assert_allclose(variance * (np.mean(1 / lengths) - 1 / 5.5), 0.14, atol=5e-3)
     assert_allclose(np.exp([1, 2, 3]).sum(), 30.19, atol=5e-3)
     assert_allclose(40 / (30.19 + 40), 0.57, atol=5e-3)
     padded = np.pad([1.0, 0, 3, 4, 5], (0, 40))

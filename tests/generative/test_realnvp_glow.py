@@ -606,6 +606,13 @@ def test_far_points_stay_finite(flows):
 
 
 def test_numbers_quoted_in_the_chapter():
+    # The density of the data between two blobs: two at the root of 2, two at the root of 10.
+    squares = np.array([2.0, 2.0, 10.0, 10.0])
+    assert_allclose(np.mean(np.exp(-squares / 0.5)) / (2 * np.pi * 0.25), 0.0058, atol=5e-5)
+    # In a blob -log q is exponential; its mean near the centre, and between 2 and 3 deviations.
+    inside = scipy.stats.truncexpon(0.5).mean()
+    outside = 2 + scipy.stats.truncexpon(2.5).mean()
+    assert_allclose(outside - inside, 2.5, atol=0.06)
     # The explorer of a coupling at its ends, the untrained flow, and Glow's density.
     widths = np.exp(coupling_forward([[-1.0, 0], [1.0, 0]], lambda u: np.tanh(2 * u), abs, 1)[1])
     assert_allclose(widths, [0.38, 2.62], atol=0.005)
